@@ -1,0 +1,23 @@
+//! ferrozmq: `libzmq.so.5` rewritten in Rust.
+//!
+//! The crate is layered, imports point down only, and a test (`tests/layers.rs`) holds that:
+//! `ffi -> runtime -> {pattern, transport, security} -> {pipe, zmtp, sys} -> {error, options, message}`.
+//! `docs/architecture.md` walks through the code.
+#![deny(unsafe_code)]
+
+pub mod error;
+#[path = "../ffi/mod.rs"]
+#[allow(unsafe_code)]
+pub mod ffi;
+#[allow(unsafe_code)]
+pub mod message;
+pub mod metadata;
+pub mod options;
+pub mod pattern;
+pub mod pipe;
+pub mod runtime;
+pub mod security;
+#[allow(unsafe_code)]
+pub mod sys;
+pub mod transport;
+pub mod zmtp;
