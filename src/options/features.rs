@@ -1,0 +1,37 @@
+//! Which optional parts of the library are there.
+
+/// The parts of the library that some options belong to. Without its part, an option is `EINVAL`, as it is in a
+/// libzmq that was built without it: better refused than silently without effect, above all for security.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Features {
+    /// PLAIN (RFC 24).
+    pub plain: bool,
+    /// CURVE (RFC 26).
+    pub curve: bool,
+    /// GSSAPI (RFC 38).
+    pub gssapi: bool,
+    /// Authentication by ZAP (RFC 27).
+    pub zap: bool,
+    /// Connecting through a SOCKS5 proxy.
+    pub socks: bool,
+    /// WebSocket over TLS.
+    pub wss: bool,
+    /// NORM multicast.
+    pub norm: bool,
+    /// VMware's virtual sockets.
+    pub vmci: bool,
+}
+
+impl Features {
+    /// What this build of the library has.
+    pub const BUILT_IN: Self = Self {
+        plain: false,
+        curve: false,
+        gssapi: false,
+        zap: false,
+        socks: false,
+        wss: false,
+        norm: false,
+        vmci: false,
+    };
+}
