@@ -1,0 +1,515 @@
+//! The 64 bytes of a message, and everything about them that needs `unsafe`.
+
+use super::block::{FreeFn, Header};
+use crate::error::{Error, Result};
+use crate::metadata::Metadata;
+use std::ffi::c_void;
+use std::mem::{ManuallyDrop, MaybeUninit, offset_of};
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+
+/// Bodies up to this size, in bytes, are stored in the message itself.
+pub const MAX_INLINE: usize = 33;
+/// The longest group, in bytes (`ZMQ_GROUP_MAX_LENGTH`).
+pub const MAX_GROUP: usize = 255;
+/// Groups up to this size are stored in the message itself.
+const MAX_INLINE_GROUP: usize = 14;
+
+/// A message, and in C a `zmq_msg_t`.
+///
+/// It never refers to itself, so it may be moved byte by byte, as C programs and language bindings do.
+#[repr(C, align(8))]
+pub struct Message {
+    metadata: ManuallyDrop<Option<Arc<Metadata>>>,
+    /// The body, or an [`Outline`].
+    inline: [MaybeUninit<u8>; MAX_INLINE],
+    /// Length of an inline body, else 0.
+    len: u8,
+    /// See [`state`].
+    state: u16,
+    routing_id: u32,
+    group: Group,
+}
+
+/// The parts of [`Message::state`].
+///
+/// It carries a magic number, so that a message that was closed, or never initialised, is noticed.
+pub(super) mod state {
+    /// Something has to be released: the storage, metadata or a long group.
+    pub const OWNING: u16 = 1;
+    /// Where the body is.
+    pub const STORAGE: u16 = 3 << 1;
+    /// In the message.
+    pub const INLINE: u16 = 0;
+    /// In memory that outlives every message.
+    pub const CONSTANT: u16 = 1 << 1;
+    /// In memory that belongs to this message and to those that were shared from it. Without [`SHARED`] there are none,
+    /// and the owner's reference count isn't kept.
+    pub const OWNED: u16 = 2 << 1;
+    /// In a part of a `SharedBuffer` that belongs to this message and to those that were shared from it.
+    pub const SLICE: u16 = 3 << 1;
+    /// The part that says that this is a message.
+    pub const MAGIC_MASK: u16 = 0xc0f8;
+    /// Its value in every message that isn't closed.
+    pub const MAGIC: u16 = 0x8058;
+    /// More parts follow.
+    pub const MORE: u16 = 1 << 8;
+    /// The storage may be shared with another message (the property `ZMQ_SHARED`).
+    pub const SHARED: u16 = 1 << 9;
+    /// A `Kind`, in four bits.
+    pub const KIND: u16 = 15 << KIND_SHIFT;
+    /// Where they begin.
+    pub const KIND_SHIFT: u32 = 10;
+}
+use state::*;
+
+/// A body that isn't inline.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Outline {
+    data: *mut u8,
+    len: usize,
+    /// Null for a constant.
+    owner: *mut Header,
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+union Group {
+    short: ShortGroup,
+    long: LongGroup,
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct ShortGroup {
+    len: u8,
+    /// Ends with a NUL.
+    text: [u8; MAX_INLINE_GROUP + 1],
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct LongGroup {
+    /// [`LONG_GROUP`], where a short group has its length.
+    mark: u8,
+    len: u8,
+    /// Its body is the text and a NUL.
+    owner: NonNull<Header>,
+}
+
+const LONG_GROUP: u8 = 0xff;
+
+const _: () = {
+    assert!(size_of::<Message>() == 64 && align_of::<Message>() == 8);
+    assert!(offset_of!(Message, inline) % align_of::<Outline>() == 0 && size_of::<Outline>() <= MAX_INLINE);
+    assert!(MAGIC & (OWNING | STORAGE | MORE | SHARED | KIND) == 0 && MAGIC & MAGIC_MASK == MAGIC);
+    assert!(MAGIC_MASK & (OWNING | STORAGE | MORE | SHARED | KIND) == 0);
+};
+
+// SAFETY: owners are counted atomically; memory of the caller's is given away with the promise that any thread may read and
+// free it (`Message::from_external`, `Message::from_constant`).
+unsafe impl Send for Message {}
+// SAFETY: a shared reference gives nothing but read access.
+unsafe impl Sync for Message {}
+
+impl Drop for Message {
+    #[inline]
+    fn drop(&mut self) {
+        if self.state & OWNING != 0 {
+            self.release();
+        }
+    }
+}
+
+impl Message {
+    /// An empty message.
+    #[inline]
+    pub const fn new() -> Self {
+        Self {
+            metadata: ManuallyDrop::new(None),
+            inline: [MaybeUninit::uninit(); MAX_INLINE],
+            len: 0,
+            state: MAGIC | INLINE,
+            routing_id: 0,
+            group: Group { short: ShortGroup { len: 0, text: [0; MAX_INLINE_GROUP + 1] } },
+        }
+    }
+
+    /// A message of `size` bytes, whose content is arbitrary.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    #[inline]
+    pub fn with_size(size: usize) -> Result<Self> {
+        if size <= MAX_INLINE {
+            let mut message = Self::new();
+            message.inline = [MaybeUninit::new(0); MAX_INLINE];
+            message.len = size as u8;
+            return Ok(message);
+        }
+        let owner = Header::with_body(size).ok_or(Error::OutOfMemory)?;
+        let outline = Outline { data: Header::body(owner), len: size, owner: owner.as_ptr() };
+        Ok(Self::outlined(OWNED | OWNING, outline))
+    }
+
+    /// A message with a copy of `body`.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    #[inline]
+    pub fn from_slice(body: &[u8]) -> Result<Self> {
+        if body.len() <= MAX_INLINE {
+            let mut message = Self::new();
+            message.len = body.len() as u8;
+            copy_short(body, &mut message.inline);
+            return Ok(message);
+        }
+        let mut message = Self::with_size(body.len())?;
+        message.data_mut().copy_from_slice(body);
+        Ok(message)
+    }
+
+    /// A message that refers to `body`.
+    pub const fn from_static(body: &'static [u8]) -> Self {
+        // SAFETY: the slice is there for ever, and no message writes to a constant.
+        unsafe { Self::from_constant(body.as_ptr(), body.len()) }
+    }
+
+    /// A message that refers to memory that nobody changes or frees.
+    ///
+    /// # Safety
+    /// `data` points to `len` bytes that can be read, and don't change, as long as there are messages that refer to them,
+    /// by any thread. `len` is at most `isize::MAX`. `data` may be null if `len` is 0.
+    pub const unsafe fn from_constant(data: *const u8, len: usize) -> Self {
+        Self::outlined(CONSTANT, Outline { data: data.cast_mut(), len, owner: ptr::null_mut() })
+    }
+
+    /// A message whose body is memory of the caller's (`zmq_msg_init_data`), which `free` gets back with `hint`, exactly once.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`]; `free` isn't called then.
+    ///
+    /// # Safety
+    /// `data` points to `len` bytes (null if `len` is 0; at most `isize::MAX`) that belong to the message until `free` is
+    /// called, which may be called by any thread.
+    pub unsafe fn from_external(data: *mut u8, len: usize, free: FreeFn, hint: *mut c_void) -> Result<Self> {
+        let owner = Header::external(data.cast(), free, hint).ok_or(Error::OutOfMemory)?;
+        Ok(Self::outlined(OWNED | OWNING, Outline { data, len, owner: owner.as_ptr() }))
+    }
+
+    /// A message whose body is `len` bytes at `data`, in the body of `owner`.
+    ///
+    /// # Safety
+    /// The bytes are initialised and nobody else uses them as long as the message, or one that was shared from it, lives.
+    pub(super) unsafe fn from_part(owner: NonNull<Header>, data: *mut u8, len: usize) -> Self {
+        // SAFETY: the caller says that there is an owner.
+        unsafe { owner.as_ref() }.add_ref();
+        Self::outlined(SLICE | OWNING, Outline { data, len, owner: owner.as_ptr() })
+    }
+
+    const fn outlined(state: u16, outline: Outline) -> Self {
+        let mut message = Self::new();
+        message.state = MAGIC | state;
+        // SAFETY: `inline` is large enough and aligned for an Outline (asserted above).
+        unsafe { (&raw mut message.inline).cast::<Outline>().write(outline) };
+        message
+    }
+
+    /// Only for a message that isn't inline.
+    #[inline]
+    fn outline(&self) -> Outline {
+        debug_assert!(!self.is_inline());
+        // SAFETY: all messages that aren't inline have an Outline in the place of the body.
+        unsafe { (&raw const self.inline).cast::<Outline>().read() }
+    }
+
+    /// Where the body begins. May be null or dangling if it is empty.
+    #[inline]
+    pub fn as_ptr(&self) -> *const u8 {
+        if self.is_inline() { self.inline.as_ptr().cast() } else { self.outline().data }
+    }
+
+    /// As [`Message::as_ptr`], to write to. A constant or shared body must not be written to.
+    #[inline]
+    pub fn as_mut_ptr(&mut self) -> *mut u8 {
+        if self.is_inline() { self.inline.as_mut_ptr().cast() } else { self.outline().data }
+    }
+
+    /// The number of bytes of the body.
+    #[inline]
+    #[allow(clippy::len_without_is_empty, reason = "stands with the rest of the interface")]
+    pub fn len(&self) -> usize {
+        if self.is_inline() { usize::from(self.len) } else { self.outline().len }
+    }
+
+    /// The body.
+    #[inline]
+    pub fn data(&self) -> &[u8] {
+        let (data, len) = (self.as_ptr(), self.len());
+        if data.is_null() {
+            return &[];
+        }
+        // SAFETY: whoever made the message saw to it that so many bytes are there, initialised; nobody writes to them as
+        // long as there is a shared reference to the message.
+        unsafe { std::slice::from_raw_parts(data, len) }
+    }
+
+    /// The body, to be changed. A body that is constant or shared with another message is copied first; if there is no
+    /// memory for that the result is empty (it can't happen to a message made by [`Message::with_size`] and not shared).
+    #[inline]
+    pub fn data_mut(&mut self) -> &mut [u8] {
+        if (self.state & STORAGE == CONSTANT || self.state & SHARED != 0) && self.unshare().is_err() {
+            return &mut [];
+        }
+        let (data, len) = (self.as_mut_ptr(), self.len());
+        if data.is_null() {
+            return &mut [];
+        }
+        // SAFETY: as in `data`, and this message has the bytes for itself.
+        unsafe { std::slice::from_raw_parts_mut(data, len) }
+    }
+
+    /// Makes this message the only one that refers to its body.
+    #[cold]
+    fn unshare(&mut self) -> Result<()> {
+        // SAFETY: an owner is there as long as a message refers to it.
+        let unique = unsafe { self.outline().owner.as_ref() }.is_some_and(Header::is_unique);
+        if !unique {
+            let copy = ManuallyDrop::new(Self::from_slice(self.data())?);
+            // SAFETY: the storage that this message refers to is replaced in the same breath.
+            unsafe { self.release_storage() };
+            self.inline = copy.inline;
+            self.len = copy.len;
+            // The copy's share of OWNING adds to this message's.
+            self.state = (self.state & !STORAGE) | (copy.state & (STORAGE | OWNING));
+        }
+        self.state &= !SHARED;
+        Ok(())
+    }
+
+    /// Cuts the body off after `len` bytes; does nothing to a body that is no longer than that.
+    pub fn truncate(&mut self, len: usize) {
+        if len >= self.len() {
+            return;
+        }
+        if self.is_inline() {
+            self.len = len as u8;
+        } else {
+            let outline = Outline { len, ..self.outline() };
+            // SAFETY: as in `outlined`.
+            unsafe { (&raw mut self.inline).cast::<Outline>().write(outline) };
+        }
+    }
+
+    /// A second message with the same body, metadata, group and flags. Bodies that aren't inline aren't copied, but shared.
+    #[inline]
+    pub fn share(&mut self) -> Message {
+        if self.state & OWNING != 0 {
+            self.add_refs();
+        }
+        // SAFETY: everything that the copy owns was counted once more.
+        unsafe { ptr::read(self) }
+    }
+
+    fn add_refs(&mut self) {
+        // SAFETY: owners are there as long as a message refers to them.
+        unsafe {
+            match self.state & STORAGE {
+                // The first time the count begins; nobody else can know of the owner yet.
+                OWNED if self.state & SHARED == 0 => (*self.outline().owner).set_refs(2),
+                OWNED | SLICE => (*self.outline().owner).add_ref(),
+                _ => {}
+            }
+            if let Some(group) = self.long_group() {
+                group.owner.as_ref().add_ref();
+            }
+        }
+        if matches!(self.state & STORAGE, OWNED | SLICE) {
+            self.state |= SHARED;
+        }
+        std::mem::forget(Option::clone(&self.metadata));
+    }
+
+    /// Gives back all that the message owns.
+    fn release(&mut self) {
+        // Nothing may be released twice, even if the caller's free function gets at the message again.
+        let mut this = ManuallyDrop::new(std::mem::take(self));
+        self.state = 0;
+        // SAFETY: `this` isn't used after this block, and isn't dropped.
+        unsafe {
+            ManuallyDrop::drop(&mut this.metadata);
+            if let Some(group) = this.long_group() {
+                Header::drop_ref(group.owner);
+            }
+            this.release_storage();
+        }
+    }
+
+    /// # Safety
+    /// The body isn't used afterwards.
+    #[inline]
+    unsafe fn release_storage(&mut self) {
+        let storage = self.state & STORAGE;
+        if storage != OWNED && storage != SLICE {
+            return;
+        }
+        // SAFETY: such messages have an owner, and hold a reference to it: the only one if it isn't counted.
+        unsafe {
+            let owner = NonNull::new_unchecked(self.outline().owner);
+            if storage == OWNED && self.state & SHARED == 0 {
+                Header::free(owner)
+            } else {
+                Header::drop_ref(owner)
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn state(&self) -> u16 {
+        self.state
+    }
+
+    /// Sets the bits of `mask`, which may be MORE and KIND, to those of `value`.
+    #[inline]
+    pub(super) fn set_state(&mut self, mask: u16, value: u16) {
+        debug_assert!(mask & !(MORE | KIND) == 0 && value & !mask == 0);
+        self.state = (self.state & !mask) | value;
+    }
+
+    /// The peer's routing id, for SERVER and PEER sockets; 0 if there is none.
+    #[inline]
+    pub fn routing_id(&self) -> u32 {
+        self.routing_id
+    }
+
+    /// Sets the peer's routing id; 0 for none.
+    #[inline]
+    pub fn set_routing_id(&mut self, routing_id: u32) {
+        self.routing_id = routing_id;
+    }
+
+    /// The properties of the connection that the message came over.
+    #[inline]
+    pub fn metadata(&self) -> Option<&Arc<Metadata>> {
+        self.metadata.as_ref()
+    }
+
+    /// Replaces the properties.
+    #[inline]
+    pub fn set_metadata(&mut self, metadata: Option<Arc<Metadata>>) {
+        if metadata.is_some() {
+            self.state |= OWNING;
+        }
+        *self.metadata = metadata;
+    }
+
+    fn long_group(&self) -> Option<LongGroup> {
+        // SAFETY: both variants begin with a byte, and only a long group has this value there.
+        unsafe { if self.group.short.len == LONG_GROUP { Some(self.group.long) } else { None } }
+    }
+
+    /// The group, for RADIO and DISH sockets, as a pointer and a length; a NUL follows.
+    fn group_parts(&self) -> (*const u8, usize) {
+        match self.long_group() {
+            Some(group) => (Header::body(group.owner), usize::from(group.len)),
+            // SAFETY: it is a short group.
+            None => unsafe { ((&raw const self.group.short.text).cast(), usize::from(self.group.short.len)) },
+        }
+    }
+
+    /// The group, for RADIO and DISH sockets; empty if there is none.
+    pub fn group(&self) -> &[u8] {
+        let (text, len) = self.group_parts();
+        // SAFETY: the text lives as long as the message, and isn't changed while there is a shared reference to it.
+        unsafe { std::slice::from_raw_parts(text, len) }
+    }
+
+    /// The group as a C string.
+    pub fn group_c_str(&self) -> *const std::ffi::c_char {
+        self.group_parts().0.cast()
+    }
+
+    /// Sets the group.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if it is longer than [`MAX_GROUP`], [`Error::OutOfMemory`].
+    pub fn set_group(&mut self, group: &[u8]) -> Result<()> {
+        let len = u8::try_from(group.len()).map_err(|_| Error::Invalid)?;
+        let new = if group.len() <= MAX_INLINE_GROUP {
+            let mut text = [0; MAX_INLINE_GROUP + 1];
+            text[..group.len()].copy_from_slice(group);
+            Group { short: ShortGroup { len, text } }
+        } else {
+            let owner = Header::with_body(group.len() + 1).ok_or(Error::OutOfMemory)?;
+            // SAFETY: the body has room for the group and a NUL.
+            unsafe {
+                ptr::copy_nonoverlapping(group.as_ptr(), Header::body(owner), group.len());
+                Header::body(owner).add(group.len()).write(0);
+            }
+            self.state |= OWNING;
+            Group { long: LongGroup { mark: LONG_GROUP, len, owner } }
+        };
+        if let Some(old) = self.long_group() {
+            // SAFETY: the message holds a reference, which is overwritten right away.
+            unsafe { Header::drop_ref(old.owner) };
+        }
+        self.group = new;
+        Ok(())
+    }
+
+    /// Whether there is a message at `message`: not null, initialised and not closed. Memory that was never initialised
+    /// is found out in most cases only.
+    ///
+    /// # Safety
+    /// `message` is null or points to 64 bytes that can be read.
+    #[inline]
+    pub unsafe fn is_valid(message: *const Message) -> bool {
+        if message.is_null() {
+            return false;
+        }
+        // SAFETY: the caller says so; integers have no invalid values.
+        let (state, len) =
+            unsafe { ((&raw const (*message).state).read(), (&raw const (*message).len).read()) };
+        state & MAGIC_MASK == MAGIC && usize::from(len) <= MAX_INLINE
+    }
+
+    /// Releases the message and makes it an invalid one.
+    #[inline]
+    pub fn close(&mut self) {
+        if self.state & OWNING != 0 {
+            self.release();
+        }
+        self.state = 0;
+    }
+}
+
+/// Copies up to [`MAX_INLINE`] bytes without a call or a loop: two overlapping pieces reach every length of a range.
+#[inline(always)]
+fn copy_short(from: &[u8], to: &mut [MaybeUninit<u8>; MAX_INLINE]) {
+    /// # Safety
+    /// `N <= len`, and both regions have `len` bytes.
+    #[inline(always)]
+    unsafe fn both_ends<const N: usize>(from: *const u8, to: *mut u8, len: usize) {
+        // SAFETY: both pieces lie within the regions, which can't overlap: one is a `&mut`.
+        unsafe {
+            to.cast::<[u8; N]>().write_unaligned(from.cast::<[u8; N]>().read_unaligned());
+            let last = len - N;
+            to.add(last).cast::<[u8; N]>().write_unaligned(from.add(last).cast::<[u8; N]>().read_unaligned());
+        }
+    }
+    let (len, from, to) = (from.len(), from.as_ptr(), to.as_mut_ptr().cast::<u8>());
+    debug_assert!(len <= MAX_INLINE);
+    // SAFETY: the ranges of `len` say that the pieces fit.
+    unsafe {
+        match len {
+            0 => {}
+            1 => to.write(from.read()),
+            2..4 => both_ends::<2>(from, to, len),
+            4..8 => both_ends::<4>(from, to, len),
+            8..16 => both_ends::<8>(from, to, len),
+            16..=32 => both_ends::<16>(from, to, len),
+            _ => ptr::copy_nonoverlapping(from, to, MAX_INLINE),
+        }
+    }
+}
