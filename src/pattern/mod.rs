@@ -1,3 +1,76 @@
-//! (see docs/architecture.md)
+//! Patterns: what makes a socket a REQ or a PUB. One socket type is one file.
+//!
+//! A pattern is a state machine over the socket's pipes. It never blocks, reads no clock and sees no
+//! descriptor; the runtime calls it under the socket's lock and does what the pipes ask for afterwards.
+
 pub mod subscriptions;
 mod trie;
+
+use crate::error::{Error, Result};
+use crate::message::Message;
+use crate::options::{Options, SocketType};
+use crate::pipe::{PipeId, Pipes};
+
+/// What a pattern works on: its socket's pipes and options.
+pub struct Env<'a> {
+    /// The pipes of the socket.
+    pub pipes: &'a mut Pipes,
+    /// The options of the socket, as they are now.
+    pub options: &'a mut Options,
+}
+
+/// How a pipe came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// The peer is older than ZMTP 1.0's subscriptions, or raw: it gets everything.
+    pub subscribe_to_all: bool,
+    /// This socket connected; false: the peer did.
+    pub locally_initiated: bool,
+}
+
+/// One socket type's behaviour.
+///
+/// All calls come under the socket's lock, never re-entrantly. A pipe that `Pipes::read` or `Pipes::write` refused
+/// is passive until `read_activated` or `write_activated` names it. After `terminated` the pipe's id is dead.
+pub trait Pattern: Send {
+    /// A pipe was added.
+    fn attached(&mut self, env: &mut Env, pipe: PipeId, attachment: Attachment);
+    /// Sends one part (`message.more()` says whether others follow). On success `message` is left empty;
+    /// `Error::Again`: it would have to wait.
+    fn send(&mut self, env: &mut Env, message: &mut Message) -> Result<()>;
+    /// Receives one part into `out`; `Error::Again`: there is nothing.
+    fn recv(&mut self, env: &mut Env, out: &mut Message) -> Result<()>;
+    /// `ZMQ_POLLIN`: `recv` would give a message.
+    fn has_in(&mut self, env: &mut Env) -> bool;
+    /// `ZMQ_POLLOUT`: `send` would take a message.
+    fn has_out(&mut self, env: &mut Env) -> bool;
+    /// A passive pipe has something to read again.
+    fn read_activated(&mut self, env: &mut Env, pipe: PipeId);
+    /// A passive pipe has room again.
+    fn write_activated(&mut self, env: &mut Env, pipe: PipeId);
+    /// The connection behind the pipe was lost and made again: the peer has forgotten what it knew.
+    fn hiccuped(&mut self, _env: &mut Env, _pipe: PipeId) {}
+    /// The pipe has ended; it is no longer among `env.pipes`' living ones after this call.
+    fn terminated(&mut self, env: &mut Env, pipe: PipeId);
+    /// Carries out an option that is an action (`ZMQ_SUBSCRIBE` ...).
+    fn set_option(&mut self, _env: &mut Env, _id: i32, _value: &[u8]) -> Result<()> {
+        Err(Error::Invalid)
+    }
+    /// `ZMQ_TOPICS_COUNT`: how many topics the socket is subscribed to, or has subscribers for.
+    fn topics_count(&self) -> Result<i32> {
+        Err(Error::Invalid)
+    }
+    /// `zmq_socket_get_peer_state`.
+    fn peer_state(&mut self, _env: &mut Env, _routing_id: &[u8]) -> Result<i32> {
+        Err(Error::NotSupported)
+    }
+    /// `zmq_join` and `zmq_leave`.
+    fn join(&mut self, _env: &mut Env, _group: &[u8], _joined: bool) -> Result<()> {
+        Err(Error::NotSupported)
+    }
+}
+
+/// The pattern of a socket type; `None` for a type that isn't built in.
+pub fn new(_socket_type: SocketType) -> Option<Box<dyn Pattern>> {
+    None
+}
