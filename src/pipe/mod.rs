@@ -249,8 +249,7 @@ fn direction(mark: Mark, conflate: bool) -> (Inbound, Outbound) {
     // What is conflated has no limit: the last message always has room.
     let mark = if conflate { Mark::default() } else { mark };
     let (producer, consumer) = queue::queue(conflate);
-    let mut outbound =
-        Outbound { queue: producer, mark, limit: 0, written: 0, consumed: 0, more: false };
+    let mut outbound = Outbound { queue: producer, mark, limit: 0, written: 0, consumed: 0, more: false };
     let mut inbound = Inbound { queue: consumer, mark, low: 0, read: 0, grant_at: 0 };
     outbound.set_mark(mark);
     inbound.set_mark(mark);
@@ -270,3 +269,6 @@ impl PipeEnd {
         self.inbound.set_mark(Mark { boost: Some(send), ..self.inbound.mark });
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -399,13 +399,12 @@ impl<T> Consumer<T> {
 
     /// Announces that the consumer has nothing to do. False: something has come meanwhile.
     pub fn sleep(&mut self) -> bool {
-        let line = &self.shared.producer.0;
-        line.consumer_asleep.store(true, Ordering::Relaxed);
+        self.shared.producer.0.consumer_asleep.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         if !self.is_ready() {
             return true;
         }
-        line.consumer_asleep.store(false, Ordering::Relaxed);
+        self.shared.producer.0.consumer_asleep.store(false, Ordering::Relaxed);
         false
     }
 

@@ -1,0 +1,163 @@
+//! Pipes, end to end: order, marks as upstream counts them, closing, and what lies in a queue when it goes.
+
+use super::*;
+
+fn message(text: &str, more: bool) -> Message {
+    let mut message = Message::from_slice(text.as_bytes()).expect("short");
+    message.set_more(more);
+    message
+}
+
+fn marks(send: usize, receive: usize, peer: Option<(usize, usize)>) -> Marks {
+    Marks { send, receive, peer }
+}
+
+fn joined(marks: Marks) -> (Pipes, PipeId, Pipes, PipeId) {
+    let (here, there) = pipe(marks, false);
+    let (mut a, mut b) = (Pipes::new(), Pipes::new());
+    let (a_id, b_id) = (a.insert(here), b.insert(there));
+    (a, a_id, b, b_id)
+}
+
+fn send(pipes: &mut Pipes, id: PipeId, text: &str, more: bool) -> bool {
+    pipes.write(id, &mut message(text, more))
+}
+
+fn recv(pipes: &mut Pipes, id: PipeId) -> Option<String> {
+    let mut out = Message::new();
+    pipes.read(id, &mut out).then(|| String::from_utf8_lossy(out.data()).into_owned())
+}
+
+#[test]
+fn messages_come_in_order_through_many_chunks() {
+    let (mut a, a_id, mut b, b_id) = joined(marks(0, 0, None));
+    for round in 0..3 {
+        for number in 0..1500 {
+            assert!(send(&mut a, a_id, &format!("{round}/{number}"), false));
+            a.flush(a_id);
+        }
+        b.activate_read(b_id);
+        for number in 0..1500 {
+            assert_eq!(recv(&mut b, b_id), Some(format!("{round}/{number}")));
+        }
+        assert_eq!(recv(&mut b, b_id), None);
+    }
+}
+
+#[test]
+fn an_unfinished_message_is_not_seen_and_can_be_taken_back() {
+    let (mut a, a_id, mut b, b_id) = joined(marks(0, 0, None));
+    for part in 0..20 {
+        assert!(send(&mut a, a_id, &part.to_string(), true));
+    }
+    a.flush(a_id);
+    assert_eq!(recv(&mut b, b_id), None);
+    a.rollback(a_id);
+    assert!(send(&mut a, a_id, "whole", false));
+    a.flush(a_id);
+    assert!(b.activate_read(b_id));
+    assert_eq!(recv(&mut b, b_id).as_deref(), Some("whole"));
+}
+
+#[test]
+fn both_marks_count_and_half_of_them_has_to_be_read() {
+    // FACTS of upstream: SNDHWM + RCVHWM messages fit; (total + 1) / 2 read make room for as many.
+    let (mut a, a_id, mut b, b_id) = joined(marks(2, 5, Some((7, 3))));
+    for _ in 0..5 {
+        assert!(send(&mut a, a_id, "x", false));
+    }
+    assert!(!send(&mut a, a_id, "x", false));
+    a.flush(a_id);
+    for _ in 0..2 {
+        recv(&mut b, b_id).expect("there");
+        assert_eq!(b.next_notice(), None);
+    }
+    recv(&mut b, b_id).expect("there");
+    assert_eq!(b.next_notice(), Some(Notice::Room(b_id)));
+    assert!(a.activate_write(a_id));
+    for _ in 0..3 {
+        assert!(send(&mut a, a_id, "x", false));
+    }
+    assert!(!send(&mut a, a_id, "x", false));
+}
+
+#[test]
+fn a_multipart_message_counts_once() {
+    let (mut a, a_id, ..) = joined(marks(1, 1, None));
+    assert!(send(&mut a, a_id, "1", true));
+    assert!(send(&mut a, a_id, "2", true));
+    assert!(send(&mut a, a_id, "3", false));
+    assert!(!send(&mut a, a_id, "4", false));
+}
+
+#[test]
+fn the_reader_gets_what_a_closed_writer_left() {
+    let (mut a, a_id, mut b, b_id) = joined(marks(0, 0, None));
+    assert!(send(&mut a, a_id, "last", false));
+    a.flush(a_id);
+    assert_eq!(a.next_notice(), Some(Notice::Written(a_id)));
+    drop(a.remove(a_id));
+    b.peer_closed(b_id);
+    assert_eq!(b.next_notice(), None);
+    assert!(!send(&mut b, b_id, "to nobody", false));
+    assert_eq!(recv(&mut b, b_id).as_deref(), Some("last"));
+    assert_eq!(recv(&mut b, b_id), None);
+    assert_eq!(b.next_notice(), Some(Notice::Ended(b_id)));
+}
+
+#[test]
+fn conflate_keeps_the_last() {
+    let (here, there) = pipe(marks(1, 1, None), true);
+    let (mut a, mut b) = (Pipes::new(), Pipes::new());
+    let (a_id, b_id) = (a.insert(here), b.insert(there));
+    for number in 0..100 {
+        assert!(send(&mut a, a_id, &number.to_string(), false));
+        a.flush(a_id);
+    }
+    assert_eq!(recv(&mut b, b_id).as_deref(), Some("99"));
+    assert_eq!(recv(&mut b, b_id), None);
+}
+
+#[test]
+fn two_threads_lose_nothing_and_always_wake_each_other() {
+    const COUNT: usize = 100_000;
+    let (here, there) = pipe(marks(50, 0, Some((0, 50))), false);
+    let (mut outbound, mut inbound) = (here.outbound, there.inbound);
+    let writer = std::thread::current();
+    let reader = std::thread::spawn(move || {
+        let mut out = Message::new();
+        for number in 0..COUNT {
+            while !inbound.pop(&mut out) {
+                if inbound.sleep() {
+                    std::thread::park();
+                }
+            }
+            assert_eq!(out.data(), number.to_le_bytes());
+            if inbound.count(&out) {
+                writer.unpark();
+            }
+        }
+    });
+    for number in 0..COUNT {
+        while !outbound.wait_for_room() {
+            std::thread::park();
+        }
+        outbound.push(Message::from_slice(&number.to_le_bytes()).expect("short"));
+        if outbound.flush() {
+            reader.thread().unpark();
+        }
+    }
+    reader.join().expect("everything arrives in order");
+}
+
+#[test]
+fn an_id_is_dead_when_its_pipe_has_gone() {
+    let (mut a, a_id, ..) = joined(marks(0, 0, None));
+    a.remove(a_id);
+    let (here, _there) = pipe(marks(0, 0, None), false);
+    let other = a.insert(here);
+    assert_eq!(other.index(), a_id.index());
+    assert_ne!(other, a_id);
+    assert!(!send(&mut a, a_id, "x", false));
+    assert!(a.remove(a_id).is_none());
+}
