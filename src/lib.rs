@@ -20,4 +20,5 @@ pub mod security;
 #[allow(unsafe_code)]
 pub mod sys;
 pub mod transport;
+pub mod z85;
 pub mod zmtp;

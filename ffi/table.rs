@@ -1,0 +1,70 @@
+//! Handles of things that are off the way of a message: timers, threads.
+//!
+//! Such a handle is a number that was never used before, not an address, so one that is stale, foreign or null is simply not in the table.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use libc::c_void;
+use parking_lot::Mutex;
+
+/// What handles of one kind stand for.
+pub struct Table<T> {
+    inner: Mutex<Inner<T>>,
+}
+
+struct Inner<T> {
+    last: usize,
+    entries: BTreeMap<usize, Arc<T>>,
+}
+
+/// Handles are this far apart, so that they look aligned to callers who keep flags in the low bits of pointers.
+const STEP: usize = 16;
+
+impl<T> Table<T> {
+    /// A table without entries.
+    pub const fn new() -> Self {
+        Self { inner: Mutex::new(Inner { last: 0, entries: BTreeMap::new() }) }
+    }
+
+    /// Puts `value` in; returns its handle, which isn't null.
+    pub fn insert(&self, value: T) -> *mut c_void {
+        let mut inner = self.inner.lock();
+        loop {
+            inner.last = inner.last.wrapping_add(STEP);
+            let handle = inner.last;
+            if handle != 0 && !inner.entries.contains_key(&handle) {
+                inner.entries.insert(handle, Arc::new(value));
+                return std::ptr::without_provenance_mut(handle);
+            }
+        }
+    }
+
+    /// What `handle` stands for, if it is a living handle of this table.
+    pub fn get(&self, handle: *mut c_void) -> Option<Arc<T>> {
+        self.inner.lock().entries.get(&handle.addr()).cloned()
+    }
+
+    /// Takes out what `handle` stood for. The handle is stale from now on.
+    pub fn remove(&self, handle: *mut c_void) -> Option<Arc<T>> {
+        self.inner.lock().entries.remove(&handle.addr())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stale_handle_stays_stale() {
+        let table = Table::new();
+        let first = table.insert(1);
+        assert_eq!(table.get(first).as_deref(), Some(&1));
+        assert!(table.remove(first).is_some());
+        let second = table.insert(2);
+        assert_ne!(first, second);
+        assert!(table.get(first).is_none());
+        assert!(table.remove(first).is_none());
+        assert!(table.get(std::ptr::null_mut()).is_none());
+    }
+}
