@@ -1,0 +1,129 @@
+//! Listening sockets.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+
+use socket2::Socket;
+
+use super::{Scheme, Stream, ipc, tcp};
+use crate::error::{Error, Result};
+use crate::options::Options;
+use crate::sys::descriptor::Adopted;
+
+/// A listening socket of any stream transport, non-blocking.
+///
+/// What it made in the file system for a wildcard address goes when it is closed or dropped. The file of an ipc path
+/// that the program chose stays, as it does upstream; the next bind to that path replaces it.
+#[derive(Debug)]
+pub struct Listener {
+    scheme: Scheme,
+    socket: ListeningSocket,
+    endpoint: String,
+    directory: Option<ipc::TemporaryDirectory>,
+}
+
+#[derive(Debug)]
+enum ListeningSocket {
+    Own(Socket),
+    /// Handed over by the program (`ZMQ_USE_FD`).
+    Adopted(Adopted<Socket>),
+}
+
+/// What [`Listener::accept`] found.
+#[derive(Debug)]
+pub enum Accepted {
+    /// A connection, tuned as the options say.
+    Stream(Stream),
+    /// A connection that the accept filters don't admit; it is closed already.
+    Filtered,
+    /// Nothing waits to be accepted.
+    WouldBlock,
+}
+
+impl Listener {
+    /// Listens at an address, or takes over the listening socket of `ZMQ_USE_FD`.
+    ///
+    /// Errors: those of `zmq_bind`(3): `EINVAL`, `ENODEV`, `EADDRINUSE`, `EADDRNOTAVAIL`, `ENAMETOOLONG`, and whatever
+    /// the system says. `EBADF` or `ENOTSOCK` for a descriptor that is no socket, `EADDRINUSE` for one that
+    /// another listener has.
+    pub fn bind(scheme: Scheme, address: &str, options: &Options) -> Result<Self> {
+        let mut directory = None;
+        let socket = match scheme {
+            Scheme::Tcp | Scheme::Ipc if options.use_fd != -1 => {
+                if scheme == Scheme::Ipc {
+                    ipc::parse(address)?;
+                }
+                let socket = Adopted::<Socket>::new(options.use_fd)?;
+                socket.set_nonblocking(true)?;
+                ListeningSocket::Adopted(socket)
+            }
+            Scheme::Tcp => ListeningSocket::Own(tcp::listen(address, options)?),
+            Scheme::Ipc => {
+                let (socket, wildcard) = ipc::listen(address, options)?;
+                directory = wildcard;
+                ListeningSocket::Own(socket)
+            }
+            _ => return Err(Error::ProtocolNotSupported),
+        };
+        let mut listener = Self { scheme, socket, endpoint: String::new(), directory };
+        let name = listener.socket().local_addr();
+        listener.endpoint = name.map(|name| super::stream::endpoint_of(&name)).unwrap_or_default();
+        Ok(listener)
+    }
+
+    /// The endpoint as `ZMQ_LAST_ENDPOINT` gives it, with wildcards resolved.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Accepts one connection.
+    ///
+    /// Errors: what `accept`(2) says. `EMFILE`, `ENFILE`, `ENOBUFS` and `ENOMEM` leave the connection waiting,
+    /// so the descriptor stays readable: back off, or this spins.
+    pub fn accept(&self, options: &Options) -> Result<Accepted> {
+        let (socket, peer) = match self.socket().accept4(libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK) {
+            Ok(accepted) => accepted,
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(Accepted::WouldBlock),
+            Err(error) => return Err(error.into()),
+        };
+        let admitted = match self.scheme {
+            Scheme::Ipc => ipc::peer_allowed(&socket, options),
+            _ => tcp::peer_allowed(&peer, options),
+        };
+        if !admitted {
+            return Ok(Accepted::Filtered);
+        }
+        if self.scheme == Scheme::Tcp {
+            tcp::mark(&socket, options)?;
+            tcp::tune(&socket, options)?;
+        }
+        Ok(Accepted::Stream(Stream::new(socket)))
+    }
+
+    /// Closes the socket and removes what it made in the file system.
+    ///
+    /// Errors: why that failed (`ZMQ_EVENT_CLOSE_FAILED`); the socket is closed all the same.
+    pub fn close(self) -> Result<()> {
+        let Self { socket, directory, .. } = self;
+        drop(socket);
+        directory.map_or(Ok(()), ipc::TemporaryDirectory::remove)
+    }
+
+    fn socket(&self) -> &Socket {
+        match &self.socket {
+            ListeningSocket::Own(socket) => socket,
+            ListeningSocket::Adopted(socket) => socket,
+        }
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket().as_fd()
+    }
+}
+
+impl AsRawFd for Listener {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket().as_raw_fd()
+    }
+}

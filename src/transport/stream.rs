@@ -1,0 +1,135 @@
+//! A connected byte stream, and what its ends are called.
+
+use std::io::{self, IoSlice, Read};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerCredentials;
+use socket2::{SockAddr, Socket};
+
+/// A connection over any stream transport: non-blocking, closed on `exec`, tuned. Closed on drop.
+#[derive(Debug)]
+pub struct Stream {
+    socket: Socket,
+}
+
+impl Stream {
+    pub(super) fn new(socket: Socket) -> Self {
+        Self { socket }
+    }
+
+    /// Reads what is there. `Ok(0)`: the peer has closed its end.
+    pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&self.socket).read(buffer)
+    }
+
+    /// Writes as much as fits. Never raises `SIGPIPE`.
+    pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket.send_with_flags(bytes, libc::MSG_NOSIGNAL)
+    }
+
+    /// Writes as much of the buffers (at most `IOV_MAX` of them) as fits. Never raises `SIGPIPE`.
+    pub fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.socket.send_vectored_with_flags(buffers, libc::MSG_NOSIGNAL)
+    }
+
+    /// This end, as an endpoint; empty when the system doesn't know it (any more).
+    pub fn local_endpoint(&self) -> String {
+        self.socket.local_addr().map(|name| endpoint_of(&name)).unwrap_or_default()
+    }
+
+    /// The peer's end, as an endpoint; empty when the system doesn't know it (any more). The end of an ipc
+    /// connection that connected has no name: `ipc://`.
+    pub fn remote_endpoint(&self) -> String {
+        self.socket.peer_addr().map(|name| endpoint_of(&name)).unwrap_or_default()
+    }
+
+    /// The message property `Peer-Address`: the peer's address without a port, or for ipc
+    /// `localhost:uid:gid:pid`. Empty when the peer has gone already.
+    pub fn peer_address(&self) -> String {
+        let Ok(name) = self.socket.peer_addr() else { return String::new() };
+        match name.as_socket() {
+            Some(address) => host_of(&address),
+            None if name.is_unix() => match getsockopt(&self.socket, PeerCredentials) {
+                Ok(peer) => format!("localhost:{}:{}:{}", peer.uid(), peer.gid(), peer.pid()),
+                Err(_) => "localhost".to_owned(),
+            },
+            None => String::new(),
+        }
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl AsRawFd for Stream {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+impl From<Stream> for OwnedFd {
+    fn from(stream: Stream) -> Self {
+        stream.socket.into()
+    }
+}
+
+/// A socket's name as an endpoint.
+pub(super) fn endpoint_of(name: &SockAddr) -> String {
+    if let Some(address) = name.as_socket() {
+        return tcp_endpoint(&address);
+    }
+    if let Some(path) = name.as_pathname() {
+        return format!("ipc://{}", path.display());
+    }
+    if let Some(abstract_name) = name.as_abstract_namespace() {
+        // Such a name may hold any bytes; for an endpoint, which is a C string, it ends at a NUL.
+        let end = abstract_name.iter().position(|&byte| byte == 0).unwrap_or(abstract_name.len());
+        return format!("ipc://@{}", String::from_utf8_lossy(&abstract_name[..end]));
+    }
+    if name.is_unix() { "ipc://".to_owned() } else { String::new() }
+}
+
+/// An address as a tcp endpoint.
+pub(super) fn tcp_endpoint(address: &SocketAddr) -> String {
+    match address {
+        SocketAddr::V4(_) => format!("tcp://{}:{}", host_of(address), address.port()),
+        SocketAddr::V6(_) => format!("tcp://[{}]:{}", host_of(address), address.port()),
+    }
+}
+
+/// The host as `getnameinfo`(3) writes it with `NI_NUMERICHOST`.
+fn host_of(address: &SocketAddr) -> String {
+    let SocketAddr::V6(v6) = address else { return address.ip().to_string() };
+    let ip = v6.ip();
+    let host = match embedded_ipv4(ip) {
+        Some(embedded) => format!("::{embedded}"),
+        None => ip.to_string(),
+    };
+    let link_local =
+        ip.is_unicast_link_local() || matches!(ip.octets(), [0xff, scope, ..] if scope & 0xf == 2);
+    match v6.scope_id() {
+        0 => host,
+        zone if link_local => match nix::net::if_::if_indextoname(zone) {
+            Ok(interface) => format!("{host}%{}", interface.to_string_lossy()),
+            Err(_) => format!("{host}%{zone}"),
+        },
+        zone => format!("{host}%{zone}"),
+    }
+}
+
+/// The IPv4 address of a deprecated "IPv4-compatible" one (RFC 4291, 2.5.5.1), which the C library still
+/// writes as `::1.2.3.4` and Rust does not.
+fn embedded_ipv4(ip: &Ipv6Addr) -> Option<Ipv4Addr> {
+    match ip.segments() {
+        [0, 0, 0, 0, 0, 0, high, _] if high != 0 => match IpAddr::from(ip.to_ipv4()?) {
+            IpAddr::V4(ip) => Some(ip),
+            IpAddr::V6(_) => None,
+        },
+        _ => None,
+    }
+}
