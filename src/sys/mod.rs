@@ -1,2 +1,41 @@
-//! (see docs/architecture.md)
+//! Calls of the operating system, fenced: safe interfaces, and the only `unsafe` code below the C layer besides messages and
+//! queues.
+//!
+//! What a platform must supply:
+//!
+//! | module | what | here |
+//! |---|---|---|
+//! | [`futex`] | sleep on a word of memory, wake those who do | `futex`(2) |
+//! | [`eventfd`] | a descriptor that can be made readable | `eventfd`(2) |
+//! | [`epoll`] | wait for many descriptors; such a set is a descriptor itself | `epoll`(7) |
+//! | [`poll`] | wait for a few descriptors, with a signal mask | `ppoll`(2) |
+//! | [`membarrier`] | a fence in all threads of the process (optional) | `membarrier`(2) |
+//! | [`thread`] | name, CPUs, scheduling, signal mask of a thread | pthreads |
+//! | [`fork`] | notice a `fork` | `pthread_atfork`(3) |
+//! | [`descriptor`] | descriptors that the program hands over | `getsockopt`(2) |
+//! | [`time`] | a monotonic clock | `clock_gettime`(2) |
+//!
+//! A wait never outlasts the arrival of a signal: it ends with "interrupted" even if the handler was installed with
+//! `SA_RESTART`, since programs rely on `EINTR`.
+
 pub mod descriptor;
+pub mod epoll;
+pub mod eventfd;
+pub mod fork;
+pub mod futex;
+pub mod membarrier;
+pub mod poll;
+pub mod thread;
+pub mod time;
+
+use crate::error::{Error, Result};
+
+/// The error that the last failed call of the C library left in `errno`.
+fn last_error() -> Error {
+    Error::from_errno(errno::errno().0)
+}
+
+/// Turns a C library call's -1 into the error.
+fn check(result: libc::c_int) -> Result<libc::c_int> {
+    if result == -1 { Err(last_error()) } else { Ok(result) }
+}
