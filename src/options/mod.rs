@@ -6,13 +6,19 @@
 
 mod address_mask;
 mod context;
+mod entry;
 mod features;
+mod rules;
 mod socket_type;
+mod table;
+pub mod z85;
 
 pub use address_mask::AddressMask;
 pub use context::ContextOptions;
+pub use entry::{Applied, Given, Got, RuntimeValue, write_int};
 pub use features::Features;
 pub use socket_type::SocketType;
+pub use table::{id, name};
 
 use std::collections::{BTreeMap, BTreeSet};
 
