@@ -1,0 +1,422 @@
+/* The benchmark's workloads, over libzmq's public API only, so that one binary runs on any libzmq.so.5.
+
+     bench WORK TRANSPORT SIZE [COUNT]
+
+   WORK       what is printed first
+   lat        median round trip, REQ and REP, microseconds
+   thr        messages per second, PUSH to PULL
+   fan        deliveries per second, PUB to COUNT SUBs
+   mem        bytes of resident memory that each of COUNT idle connections costs the server
+   setup      median time to open a socket, connect, exchange one message and close, microseconds
+
+   Over tcp and ipc the two sides are two processes, over inproc two threads. */
+
+#include "common.h"
+#include <pthread.h>
+#include <zmq.h>
+
+static struct shared
+{
+    char endpoint[256];
+    atomic_int ready; /* the binding side has bound */
+    atomic_int stop;  /* the measuring side has seen enough */
+    atomic_int synced;
+    atomic_long received;
+} *shared;
+
+static const char *transport;
+static size_t size;
+static int count = 1;
+static void *context;
+
+static void check (int ok, const char *what)
+{
+    if (!ok) {
+        fprintf (stderr, "%s: %s\n", what, zmq_strerror (zmq_errno ()));
+        exit (1);
+    }
+}
+
+static void *open_socket (int type)
+{
+    void *s = zmq_socket (context, type);
+    check (s != NULL, "zmq_socket");
+    return s;
+}
+
+static void bind_socket (void *s)
+{
+    size_t length = sizeof shared->endpoint;
+    char wanted[sizeof shared->endpoint];
+    if (strcmp (transport, "tcp") == 0)
+        strcpy (wanted, "tcp://127.0.0.1:*");
+    else if (strcmp (transport, "ipc") == 0)
+        snprintf (wanted, sizeof wanted, "ipc:///tmp/zmq-bench-%d", (int) getpid ());
+    else
+        strcpy (wanted, "inproc://bench");
+    check (zmq_bind (s, wanted) == 0, "zmq_bind");
+    check (zmq_getsockopt (s, ZMQ_LAST_ENDPOINT, shared->endpoint, &length) == 0, "ZMQ_LAST_ENDPOINT");
+    shared->ready = 1;
+}
+
+static void connect_socket (void *s)
+{
+    while (!shared->ready)
+        usleep (100);
+    check (zmq_connect (s, shared->endpoint) == 0, "zmq_connect");
+}
+
+static void close_all (void *s)
+{
+    check (zmq_close (s) == 0, "zmq_close");
+    check (zmq_ctx_term (context) == 0, "zmq_ctx_term");
+}
+
+static void new_context (void)
+{
+    context = zmq_ctx_new ();
+    check (context != NULL, "zmq_ctx_new");
+}
+
+static void set_int (void *s, int option, int value)
+{
+    check (zmq_setsockopt (s, option, &value, sizeof value) == 0, "zmq_setsockopt");
+}
+
+static void send_message (void *s, size_t bytes)
+{
+    zmq_msg_t m;
+    check (zmq_msg_init_size (&m, bytes) == 0, "zmq_msg_init_size");
+    check (zmq_msg_send (&m, s, 0) >= 0, "zmq_msg_send");
+}
+
+/* The other side runs in a process of its own (which gets a context of its own), or over inproc in a thread that shares the context. */
+struct peer
+{
+    pid_t pid;
+    pthread_t thread;
+    void (*run) (void);
+};
+
+static void *thread_main (void *argument)
+{
+    ((struct peer *) argument)->run ();
+    return NULL;
+}
+
+static void start_peer (struct peer *peer, void (*run) (void))
+{
+    peer->run = run;
+    peer->pid = 0;
+    if (strcmp (transport, "inproc") == 0) {
+        new_context ();
+        check (pthread_create (&peer->thread, NULL, thread_main, peer) == 0, "pthread_create");
+        return;
+    }
+    peer->pid = fork_peer ();
+    if (peer->pid == 0) {
+        new_context ();
+        run ();
+        check (zmq_ctx_term (context) == 0, "zmq_ctx_term");
+        _exit (0);
+    }
+    new_context ();
+}
+
+static void join_peer (struct peer *peer)
+{
+    if (peer->pid)
+        wait_for_peer (peer->pid);
+    else
+        pthread_join (peer->thread, NULL);
+}
+
+/* Round trips. An empty message ends the echo. */
+
+static void echo (void)
+{
+    void *s = open_socket (ZMQ_REP);
+    zmq_msg_t m;
+    int n;
+    bind_socket (s);
+    zmq_msg_init (&m);
+    do {
+        n = zmq_msg_recv (&m, s, 0);
+        check (n >= 0, "zmq_msg_recv");
+        check (zmq_msg_send (&m, s, 0) >= 0, "zmq_msg_send");
+    } while (n > 0);
+    check (zmq_close (s) == 0, "zmq_close");
+}
+
+static void latency (void)
+{
+    struct peer peer;
+    struct samples samples = {0};
+    zmq_msg_t m;
+    start_peer (&peer, echo);
+    void *s = open_socket (ZMQ_REQ);
+    connect_socket (s);
+    zmq_msg_init_size (&m, size);
+    memset (zmq_msg_data (&m), 'x', size);
+
+    double begin = now (), warm = begin + WARM_UP, end = warm + measuring_time (), before = begin, cpu = 0;
+    while (before < end) {
+        check (zmq_msg_send (&m, s, 0) >= 0, "zmq_msg_send");
+        check (zmq_msg_recv (&m, s, 0) == (int) size, "zmq_msg_recv");
+        double after = now ();
+        if (before >= warm) {
+            if (cpu == 0)
+                cpu = cpu_seconds (peer.pid);
+            else
+                add_sample (&samples, after - before);
+        }
+        before = after;
+    }
+    cpu = cpu_seconds (peer.pid) - cpu;
+    report (median (&samples) * 1e6, cpu / samples.count * 1e9);
+
+    send_message (s, 0);
+    check (zmq_msg_recv (&m, s, 0) == 0, "zmq_msg_recv");
+    check (zmq_close (s) == 0, "zmq_close");
+    join_peer (&peer);
+    check (zmq_ctx_term (context) == 0, "zmq_ctx_term");
+}
+
+/* A stream of messages. The sender goes on until it is told to stop, and says so with an empty message. */
+
+static void stream (void)
+{
+    void *s = open_socket (ZMQ_PUSH);
+    connect_socket (s);
+    while (!atomic_load_explicit (&shared->stop, memory_order_relaxed))
+        send_message (s, size);
+    send_message (s, 0);
+    check (zmq_close (s) == 0, "zmq_close");
+}
+
+static void throughput (void)
+{
+    struct peer peer;
+    zmq_msg_t m;
+    long messages = 0;
+    /* Looking at the clock costs as much as a small message. */
+    const long stride = size < 8192 ? 256 : 4;
+    start_peer (&peer, stream);
+    void *s = open_socket (ZMQ_PULL);
+    bind_socket (s);
+    zmq_msg_init (&m);
+    check (zmq_msg_recv (&m, s, 0) == (int) size, "zmq_msg_recv");
+
+    double warm = now () + WARM_UP, begin = 0, end = 0, cpu = 0, seconds = 0;
+    for (long i = 1;; i++) {
+        int n = zmq_msg_recv (&m, s, 0);
+        check (n == (int) size || n == 0, "zmq_msg_recv");
+        if (n == 0)
+            break;
+        if (i % stride || shared->stop)
+            continue;
+        double t = now ();
+        if (begin == 0) {
+            if (t >= warm) {
+                begin = now (), end = begin + measuring_time (), cpu = cpu_seconds (peer.pid);
+                messages = i;
+            }
+        } else if (t >= end) {
+            seconds = t - begin;
+            messages = i - messages;
+            cpu = cpu_seconds (peer.pid) - cpu;
+            shared->stop = 1;
+        }
+    }
+    report (messages / seconds, cpu / messages * 1e9);
+    zmq_msg_close (&m);
+    check (zmq_close (s) == 0, "zmq_close");
+    join_peer (&peer);
+    check (zmq_ctx_term (context) == 0, "zmq_ctx_term");
+}
+
+/* Fan-out. All subscribers live in one process (or thread), which takes from each in turn what is there, and sleeps when nothing is. */
+
+static void subscribe_all (void)
+{
+    void **s = calloc (count, sizeof *s);
+    zmq_pollitem_t *items = calloc (count, sizeof *items);
+    char *seen = calloc (count, 1);
+    zmq_msg_t m;
+    int synced = 0;
+    for (int i = 0; i < count; i++) {
+        s[i] = open_socket (ZMQ_SUB);
+        check (zmq_setsockopt (s[i], ZMQ_SUBSCRIBE, "", 0) == 0, "ZMQ_SUBSCRIBE");
+        connect_socket (s[i]);
+        items[i] = (zmq_pollitem_t){.socket = s[i], .events = ZMQ_POLLIN};
+    }
+    zmq_msg_init (&m);
+    while (!shared->stop) {
+        long got = 0;
+        for (int i = 0; i < count; i++) {
+            int n = 0;
+            while (n < 256 && zmq_msg_recv (&m, s[i], ZMQ_DONTWAIT) == (int) size)
+                n++;
+            if (n && !seen[i])
+                seen[i] = 1, synced++;
+            got += n;
+        }
+        if (got) {
+            atomic_fetch_add (&shared->received, got);
+            shared->synced = synced;
+        } else
+            zmq_poll (items, count, 100);
+    }
+    zmq_msg_close (&m);
+    for (int i = 0; i < count; i++) {
+        set_int (s[i], ZMQ_LINGER, 0);
+        check (zmq_close (s[i]) == 0, "zmq_close");
+    }
+    free (s), free (items), free (seen);
+}
+
+static void fan_out (void)
+{
+    struct peer peer;
+    start_peer (&peer, subscribe_all);
+    void *s = open_socket (ZMQ_PUB);
+    set_int (s, ZMQ_XPUB_NODROP, 1); /* a full subscriber slows the publisher down: every message is delivered, and counts */
+    set_int (s, ZMQ_LINGER, 0);
+    bind_socket (s);
+    while (shared->synced < count) {
+        send_message (s, size);
+        usleep (500);
+    }
+    double warm = now () + WARM_UP, begin = 0, end = 0, cpu = 0;
+    long received = 0;
+    for (long i = 1;; i++) {
+        send_message (s, size);
+        if (i % 64)
+            continue;
+        double t = now ();
+        if (begin == 0 && t >= warm) {
+            begin = t, end = t + measuring_time (), cpu = cpu_seconds (peer.pid), received = shared->received;
+        } else if (begin != 0 && t >= end) {
+            received = shared->received - received;
+            cpu = cpu_seconds (peer.pid) - cpu;
+            report (received / (t - begin), cpu / received * 1e9);
+            break;
+        }
+    }
+    shared->stop = 1;
+    join_peer (&peer);
+    close_all (s);
+}
+
+/* Idle connections: each client has said one message, and then nothing happens. */
+
+static void connect_many (void)
+{
+    void **s = calloc (count + 1, sizeof *s);
+    check (zmq_ctx_set (context, ZMQ_MAX_SOCKETS, count + 8) == 0, "ZMQ_MAX_SOCKETS");
+    for (int i = 0; i <= count; i++) {
+        s[i] = open_socket (ZMQ_DEALER);
+        set_int (s[i], ZMQ_LINGER, 0);
+        connect_socket (s[i]);
+        check (zmq_send (s[i], "x", 1, 0) == 1, "zmq_send");
+        while (shared->received == 0) /* the server measures from its first connection on */
+            usleep (1000);
+    }
+    while (!shared->stop)
+        usleep (1000);
+    for (int i = 0; i <= count; i++)
+        check (zmq_close (s[i]) == 0, "zmq_close");
+    free (s);
+}
+
+static long resident_bytes (void)
+{
+    long total, resident;
+    FILE *f = fopen ("/proc/self/statm", "r");
+    if (!f || fscanf (f, "%ld %ld", &total, &resident) != 2)
+        fail ("/proc/self/statm");
+    fclose (f);
+    return resident * sysconf (_SC_PAGESIZE);
+}
+
+static void take_one (void *s)
+{
+    char buffer[16];
+    check (zmq_recv (s, buffer, sizeof buffer, 0) >= 0, "zmq_recv"); /* the routing id */
+    check (zmq_recv (s, buffer, sizeof buffer, 0) == 1, "zmq_recv");
+}
+
+static void memory (void)
+{
+    struct peer peer;
+    start_peer (&peer, connect_many);
+    void *s = open_socket (ZMQ_ROUTER);
+    bind_socket (s);
+    take_one (s);
+    long before = resident_bytes ();
+    double cpu = cpu_seconds (0);
+    shared->received = 1;
+    for (int i = 0; i < count; i++)
+        take_one (s);
+    usleep (200000);
+    cpu = cpu_seconds (0) - cpu;
+    report ((double) (resident_bytes () - before) / count, cpu / count * 1e9);
+    shared->stop = 1;
+    join_peer (&peer);
+    close_all (s);
+}
+
+/* Setting a session up. */
+
+static void set_up (void)
+{
+    struct peer peer;
+    struct samples samples = {0};
+    char buffer[16];
+    start_peer (&peer, echo);
+    double end = now () + measuring_time (), cpu = cpu_seconds (peer.pid);
+    while (now () < end) {
+        double before = now ();
+        void *s = open_socket (ZMQ_REQ);
+        connect_socket (s);
+        check (zmq_send (s, "x", 1, 0) == 1, "zmq_send");
+        check (zmq_recv (s, buffer, sizeof buffer, 0) == 1, "zmq_recv");
+        check (zmq_close (s) == 0, "zmq_close");
+        add_sample (&samples, now () - before);
+    }
+    cpu = cpu_seconds (peer.pid) - cpu;
+    report (median (&samples) * 1e6, cpu / samples.count * 1e9);
+    void *s = open_socket (ZMQ_REQ);
+    connect_socket (s);
+    check (zmq_send (s, "", 0, 0) == 0, "zmq_send");
+    check (zmq_recv (s, buffer, sizeof buffer, 0) == 0, "zmq_recv");
+    check (zmq_close (s) == 0, "zmq_close");
+    join_peer (&peer);
+    check (zmq_ctx_term (context) == 0, "zmq_ctx_term");
+}
+
+int main (int argc, char *argv[])
+{
+    static const struct
+    {
+        const char *name;
+        void (*run) (void);
+    } works[] = {{"lat", latency}, {"thr", throughput}, {"fan", fan_out}, {"mem", memory}, {"setup", set_up}};
+
+    if (argc < 4) {
+        fprintf (stderr, "usage: bench lat|thr|fan|mem|setup tcp|ipc|inproc SIZE [COUNT]\n");
+        return 2;
+    }
+    transport = argv[2];
+    size = (size_t) atol (argv[3]);
+    if (argc > 4)
+        count = atoi (argv[4]);
+    shared = shared_page (sizeof *shared);
+    for (size_t i = 0; i < sizeof works / sizeof works[0]; i++)
+        if (strcmp (argv[1], works[i].name) == 0) {
+            works[i].run ();
+            return 0;
+        }
+    fprintf (stderr, "bench: no workload %s\n", argv[1]);
+    return 2;
+}

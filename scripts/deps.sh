@@ -1,0 +1,72 @@
+#!/bin/bash
+# deps.sh WHAT...: makes sure that what a target needs is installed. What is missing is installed by apt-get when that is there and
+# permitted (root, or sudo without a password); otherwise this names the packages and fails.
+#
+#   build   a C compiler, which rustc links with
+#   c       what compiles C and C++ against the library, and looks into the result
+#   upstream   what the reference library and upstream's tests need
+set -euo pipefail
+
+missing=()
+need() { # PACKAGE TEST...
+    local package=$1
+    shift
+    "$@" > /dev/null 2>&1 || missing+=("$package")
+}
+
+for what in "$@"; do
+    case $what in
+        build)
+            need gcc command -v cc
+            need libc6-dev test -f /usr/include/stdio.h
+            ;;
+        c)
+            need gcc command -v gcc
+            need g++ command -v g++
+            need libc6-dev test -f /usr/include/stdio.h
+            need pkg-config command -v pkg-config
+            need binutils command -v nm
+            need cmake command -v cmake
+            ;;
+        upstream)
+            need g++ command -v g++
+            need libsodium-dev test -f /usr/include/sodium.h
+            need iproute2 test -x /sbin/ip -o -x /usr/sbin/ip -o -x /bin/ip
+            need util-linux command -v unshare
+            ;;
+        *)
+            echo "deps.sh: unknown: $what" >&2
+            exit 2
+            ;;
+    esac
+done
+
+if ! command -v cargo > /dev/null; then
+    echo "no Rust toolchain: install one (https://rustup.rs), stable 1.88 or later, and try again" >&2
+    exit 1
+fi
+if [ ${#missing[@]} = 0 ]; then
+    exit 0
+fi
+mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
+
+as_root=()
+if [ "$(id -u)" != 0 ]; then
+    as_root=(sudo -n)
+fi
+if command -v apt-get > /dev/null && { [ "$(id -u)" = 0 ] || sudo -n true 2> /dev/null; }; then
+    echo "installing ${missing[*]}" >&2
+    export DEBIAN_FRONTEND=noninteractive
+    install=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "${missing[@]}")
+    log=$(mktemp)
+    # A fresh machine has no package lists yet, and an old one has stale ones.
+    if "${install[@]}" > "$log" 2>&1 || { "${as_root[@]}" apt-get -qq update >> "$log" 2>&1 && "${install[@]}" >> "$log" 2>&1; }; then
+        rm -f "$log"
+        exit 0
+    fi
+    cat "$log" >&2
+    rm -f "$log"
+fi
+echo "these packages are missing and could not be installed: ${missing[*]}" >&2
+echo "install them (on Debian: sudo apt-get install ${missing[*]}) and try again" >&2
+exit 1
