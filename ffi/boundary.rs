@@ -58,7 +58,7 @@ pub fn call_unit(body: impl FnOnce() -> Result<()>) -> c_int {
 
 /// Sets `errno`; out of line, because it is off every fast path.
 #[cold]
-fn fail<T: CReturn>(error: Error) -> T {
+pub(super) fn fail<T: CReturn>(error: Error) -> T {
     errno::set_errno(errno::Errno(error.errno()));
     T::FAILED
 }
