@@ -3,8 +3,19 @@
 //! A pattern is a state machine over the socket's pipes. It never blocks, reads no clock and sees no
 //! descriptor; the runtime calls it under the socket's lock and does what the pipes ask for afterwards.
 
+mod dealer;
+mod pair;
+mod pull;
+mod push;
+mod rep;
+mod req;
+pub mod routing;
 pub mod subscriptions;
+#[cfg(test)]
+mod testing;
 mod trie;
+
+pub use req::ReplyFrames;
 
 use crate::error::{Error, Result};
 use crate::message::Message;
@@ -36,7 +47,9 @@ pub trait Pattern: Send {
     /// A pipe was added.
     fn attached(&mut self, env: &mut Env, pipe: PipeId, attachment: Attachment);
     /// Sends one part (`message.more()` says whether others follow). On success `message` is left empty;
-    /// `Error::Again`: it would have to wait.
+    /// `Error::Again`: it would have to wait. `Error::BrokenPipe`: the peer went away in the middle of this message,
+    /// and its earlier parts are lost. Like upstream, the caller reports that as EAGAIN if it may not block; if it
+    /// may, it drops this part too and reports success.
     fn send(&mut self, env: &mut Env, message: &mut Message) -> Result<()>;
     /// Receives one part into `out`; `Error::Again`: there is nothing.
     fn recv(&mut self, env: &mut Env, out: &mut Message) -> Result<()>;
@@ -71,6 +84,27 @@ pub trait Pattern: Send {
 }
 
 /// The pattern of a socket type; `None` for a type that isn't built in.
-pub fn new(_socket_type: SocketType) -> Option<Box<dyn Pattern>> {
-    None
+pub fn new(socket_type: SocketType) -> Option<Box<dyn Pattern>> {
+    Some(match socket_type {
+        SocketType::Pair => Box::new(pair::Pair::default()),
+        SocketType::Req => Box::new(req::Req::default()),
+        SocketType::Rep => Box::new(rep::Rep::default()),
+        SocketType::Dealer => Box::new(dealer::Dealer::default()),
+        SocketType::Pull => Box::new(pull::Pull::default()),
+        SocketType::Push => Box::new(push::Push::default()),
+        _ => return None,
+    })
+}
+
+/// Sends the empty message that tells a ROUTER at the other end who is there (`ZMQ_PROBE_ROUTER`).
+fn probe(env: &mut Env, pipe: PipeId) {
+    if env.options.probe_router && env.pipes.write(pipe, &mut Message::new()) {
+        env.pipes.flush(pipe);
+    }
+}
+
+/// A number that peers can't foresee, for the ids that count up from it.
+fn random() -> u32 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(()) as u32
 }
