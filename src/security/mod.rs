@@ -1,1 +1,3 @@
-//! (see docs/architecture.md)
+//! Security mechanisms, one file each: implementations of [`crate::zmtp::Mechanism`].
+
+pub mod null;

@@ -1,0 +1,262 @@
+//! From bytes to messages.
+
+use super::command::{self, Accepts};
+use super::mechanism::Unseal;
+use super::{ProtocolError, Version, frame};
+use crate::error::Error;
+use crate::message::{MAX_INLINE, Message};
+
+/// When more than this is missing of a body, it is worth a read of its own, straight into its place.
+pub const DIRECT_READ: usize = 8 * 1024;
+
+/// What [`Decoder::decode`] came to.
+#[derive(Debug)]
+pub enum Decoded {
+    /// A message, or one part of it. Any [`crate::message::Kind`] that its socket type takes.
+    Message(Message),
+    /// All input was consumed; more is needed.
+    Need,
+    /// All input was consumed, and more than [`DIRECT_READ`] bytes are missing of a body: read into [`Decoder::body`].
+    Body,
+}
+
+/// How the bytes are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Framing {
+    Zmtp(Version),
+    /// No frames: what arrives is cut into messages of at most this many bytes.
+    Raw(usize),
+}
+
+/// A body of which some bytes are still to come.
+struct Partial {
+    message: Message,
+    flags: u8,
+    filled: usize,
+}
+
+/// Finds the messages in the bytes of one direction of an established connection.
+pub struct Decoder {
+    framing: Framing,
+    /// Bodies shorter than this are made messages of on the short way; 0 where that isn't possible.
+    short: usize,
+    /// The longest body that is let in (`ZMQ_MAXMSGSIZE`).
+    max_body: u64,
+    /// `None` while the handshake uses the decoder: every frame is a message then.
+    accepts: Option<Accepts>,
+    unseal: Option<Box<dyn Unseal>>,
+    /// The beginning of a header that was cut off.
+    header: [u8; frame::MAX_HEADER],
+    header_len: usize,
+    partial: Option<Partial>,
+}
+
+impl Decoder {
+    /// A decoder for the frames of a handshake: commands come out as they are. `max_msg_size` is in bytes, negative
+    /// for no limit.
+    pub(super) fn for_handshake(version: Version, max_msg_size: i64) -> Self {
+        Self {
+            framing: Framing::Zmtp(version),
+            short: 0,
+            max_body: u64::try_from(max_msg_size).unwrap_or(u64::MAX),
+            accepts: None,
+            unseal: None,
+            header: [0; frame::MAX_HEADER],
+            header_len: 0,
+            partial: None,
+        }
+    }
+
+    /// Goes over to messages, at the end of the handshake.
+    pub(super) fn establish(mut self, accepts: Accepts, unseal: Option<Box<dyn Unseal>>) -> Self {
+        self.accepts = Some(accepts);
+        self.unseal = unseal;
+        self.set_short();
+        self
+    }
+
+    /// A decoder that makes a message of whatever arrives (`ZMQ_STREAM`, `ZMQ_ROUTER_RAW`), of at most `chunk` bytes
+    /// each (`ZMQ_IN_BATCH_SIZE`).
+    pub fn raw(chunk: usize) -> Self {
+        Self { framing: Framing::Raw(chunk.max(1)), ..Self::for_handshake(Version::V1, -1) }
+    }
+
+    /// Makes at most one message of the beginning of `input`, and says how many bytes that took.
+    ///
+    /// # Errors
+    /// [`ProtocolError`] if the bytes aren't ZMTP, a body is longer than allowed, or memory is short. The connection
+    /// is to be closed; a further call is harmless, but meaningless.
+    #[inline]
+    pub fn decode(&mut self, input: &[u8]) -> Result<(usize, Decoded), ProtocolError> {
+        // A short data frame that is there as a whole.
+        if let [flags @ (0 | frame::MORE), length, rest @ ..] = input
+            && usize::from(*length) < self.short
+            && let Some(body) = rest.get(..usize::from(*length))
+            && let Ok(mut message) = Message::from_slice(body)
+        {
+            if *flags != 0 {
+                message.set_more(true);
+            }
+            return Ok((2 + body.len(), Decoded::Message(message)));
+        }
+        self.decode_any(input)
+    }
+
+    /// The part of a body that is still missing, for a read straight into it; empty if none is under way.
+    pub fn body(&mut self) -> &mut [u8] {
+        match &mut self.partial {
+            Some(partial) => partial.message.data_mut().get_mut(partial.filled..).unwrap_or_default(),
+            None => &mut [],
+        }
+    }
+
+    /// Says that the first `n` bytes of [`Self::body`] have been read. The message, once it is complete (and is one:
+    /// a command may turn out to be nothing).
+    ///
+    /// # Errors
+    /// As for [`Self::decode`].
+    pub fn filled(&mut self, n: usize) -> Result<Option<Message>, ProtocolError> {
+        let Some(partial) = &mut self.partial else { return Ok(None) };
+        partial.filled = partial.filled.saturating_add(n).min(partial.message.len());
+        if partial.filled < partial.message.len() {
+            return Ok(None);
+        }
+        self.complete()
+    }
+
+    #[inline(never)]
+    fn decode_any(&mut self, input: &[u8]) -> Result<(usize, Decoded), ProtocolError> {
+        let version = match self.framing {
+            Framing::Zmtp(version) => version,
+            Framing::Raw(chunk) => return Self::decode_raw(&input[..input.len().min(chunk)]),
+        };
+        let mut used = 0;
+        loop {
+            if self.partial.is_some() {
+                used += self.fill(&input[used..]);
+                let missing = self.body().len();
+                if missing > 0 {
+                    return Ok((used, if missing > DIRECT_READ { Decoded::Body } else { Decoded::Need }));
+                }
+                if let Some(message) = self.complete()? {
+                    return Ok((used, Decoded::Message(message)));
+                }
+            }
+            let Some(header) = self.next_header(version, input, &mut used)? else {
+                return Ok((used, Decoded::Need));
+            };
+            if let Some(message) = self.begin_body(header, input, &mut used)? {
+                return Ok((used, Decoded::Message(message)));
+            }
+        }
+    }
+
+    fn decode_raw(input: &[u8]) -> Result<(usize, Decoded), ProtocolError> {
+        if input.is_empty() {
+            return Ok((0, Decoded::Need));
+        }
+        let message = Message::from_slice(input).map_err(ProtocolError::silent)?;
+        Ok((input.len(), Decoded::Message(message)))
+    }
+
+    /// Copies input into the body under way. Says how much.
+    fn fill(&mut self, input: &[u8]) -> usize {
+        let body = self.body();
+        let n = body.len().min(input.len());
+        body[..n].copy_from_slice(&input[..n]);
+        if let Some(partial) = &mut self.partial {
+            partial.filled += n;
+        }
+        n
+    }
+
+    /// The next header, which may have begun in earlier input.
+    fn next_header(
+        &mut self,
+        version: Version,
+        input: &[u8],
+        used: &mut usize,
+    ) -> Result<Option<frame::Header>, ProtocolError> {
+        if self.header_len == 0 {
+            let rest = &input[*used..];
+            if let Some(header) = frame::parse(version, rest)? {
+                *used += header.size;
+                return Ok(Some(header));
+            }
+        }
+        // Byte by byte: nothing behind the header may be taken, and there are 10 at most.
+        while let (Some(&byte), Some(slot)) = (input.get(*used), self.header.get_mut(self.header_len)) {
+            *slot = byte;
+            self.header_len += 1;
+            *used += 1;
+            if let Some(header) = frame::parse(version, &self.header[..self.header_len])? {
+                self.header_len = 0;
+                self.set_short();
+                return Ok(Some(header));
+            }
+        }
+        // The short way begins with a header, so it is closed in the middle of one.
+        if self.header_len > 0 {
+            self.short = 0;
+        }
+        Ok(None)
+    }
+
+    /// Takes a body if it is there as a whole; else makes room for it.
+    fn begin_body(
+        &mut self,
+        header: frame::Header,
+        input: &[u8],
+        used: &mut usize,
+    ) -> Result<Option<Message>, ProtocolError> {
+        if header.body > self.max_body {
+            return Err(ProtocolError::silent(Error::MessageSize));
+        }
+        let size = usize::try_from(header.body).map_err(|_| ProtocolError::silent(Error::MessageSize))?;
+        let rest = &input[*used..];
+        if let Some(body) = rest.get(..size) {
+            *used += size;
+            let message = Message::from_slice(body).map_err(ProtocolError::silent)?;
+            return self.finish(header.flags, message);
+        }
+        let message = Message::with_size(size).map_err(ProtocolError::silent)?;
+        self.partial = Some(Partial { message, flags: header.flags, filled: 0 });
+        self.short = 0;
+        Ok(None)
+    }
+
+    /// Ends the body under way.
+    fn complete(&mut self) -> Result<Option<Message>, ProtocolError> {
+        self.set_short();
+        match self.partial.take() {
+            Some(partial) => self.finish(partial.flags, partial.message),
+            None => Ok(None),
+        }
+    }
+
+    /// What a frame means; `None` if nothing.
+    fn finish(&mut self, mut flags: u8, mut message: Message) -> Result<Option<Message>, ProtocolError> {
+        let Some(accepts) = self.accepts else { return Ok(Some(message)) };
+        if let Some(unseal) = &mut self.unseal {
+            (flags, message) = unseal.unseal(flags, message)?;
+        }
+        if flags & frame::COMMAND != 0 {
+            return command::parse(message.data(), accepts).map_err(ProtocolError::silent);
+        }
+        message.set_more(flags & frame::MORE != 0);
+        Ok(Some(message))
+    }
+
+    /// Opens the short way, where there is one.
+    fn set_short(&mut self) {
+        let framed = matches!(self.framing, Framing::Zmtp(version) if version >= Version::V2);
+        self.short = if framed && self.accepts.is_some() && self.unseal.is_none() {
+            usize::try_from(self.max_body).unwrap_or(usize::MAX).min(MAX_INLINE) + 1
+        } else {
+            0
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests;

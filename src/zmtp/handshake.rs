@@ -1,0 +1,269 @@
+//! The handshake: from the first byte to the point where messages flow.
+//!
+//! ```text
+//! Greeting --3.x--> Commands (the mechanism's, then READY) --> Established
+//!     \----1.0, 2.0--> RoutingId (one frame each way) ----------^
+//! ```
+
+use super::command::Accepts;
+use super::error::code;
+use super::greeting::{self, Greeting, GreetingExchange};
+use super::mechanism::{Codec, Mechanism, Negotiation, Peer, Status, ZapReply, ZapRequest};
+use super::{Decoded, Decoder, Encoder, HandshakeEvent, ProtocolError, Version, frame};
+use crate::error::Error;
+use crate::message::Message;
+use crate::options::SocketType;
+use std::collections::BTreeMap;
+
+/// What a handshake needs to know of its own side.
+pub struct HandshakeConfig {
+    /// The type of the socket.
+    pub socket_type: SocketType,
+    /// `ZMQ_ROUTING_ID`; empty if unset.
+    pub routing_id: Vec<u8>,
+    /// The security mechanism, ready to begin.
+    pub mechanism: Box<dyn Mechanism>,
+    /// `ZMQ_MAXMSGSIZE` in bytes, negative for none. It counts for the handshake's own frames too.
+    pub max_msg_size: i64,
+    /// The properties of `ZMQ_METADATA`, whose names begin with `X-`.
+    pub metadata: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+/// A connection that can exchange messages.
+pub struct Established {
+    /// What both speak. Where it has no mechanism, there are no heartbeats and no event
+    /// `ZMQ_EVENT_HANDSHAKE_SUCCEEDED` ([`Version::has_mechanism`]).
+    pub version: Version,
+    /// For what arrives.
+    pub decoder: Decoder,
+    /// For what is sent.
+    pub encoder: Encoder,
+    /// Who the peer is.
+    pub peer: Peer,
+    /// The peer can't subscribe (it speaks no versioned ZMTP), so a PUB or XPUB has to send it everything.
+    pub subscribe_to_all: bool,
+}
+
+/// The handshake of one connection.
+pub struct Handshake {
+    phase: Phase,
+    mechanism: Option<Box<dyn Mechanism>>,
+    negotiation: Negotiation,
+    max_msg_size: i64,
+    out: Vec<u8>,
+}
+
+enum Phase {
+    Greeting(GreetingExchange),
+    /// A peer of ZMTP 1.0 or 2.0: its first frame is its routing id.
+    RoutingId(Link),
+    /// A peer of ZMTP 3.
+    Commands(Link),
+    Established(Link),
+    /// After an error.
+    Failed,
+}
+
+struct Link {
+    version: Version,
+    decoder: Decoder,
+    unversioned: bool,
+}
+
+impl Handshake {
+    /// Begins: our signature is in [`Self::output`].
+    pub fn new(config: HandshakeConfig) -> Self {
+        let mut out = Vec::with_capacity(128);
+        let HandshakeConfig { socket_type, routing_id, mechanism, max_msg_size, metadata } = config;
+        let greeting = GreetingExchange::new(socket_type as u8, mechanism.name(), routing_id.len(), &mut out);
+        Self {
+            phase: Phase::Greeting(greeting),
+            mechanism: Some(mechanism),
+            negotiation: Negotiation::new(socket_type, routing_id, metadata),
+            max_msg_size,
+            out,
+        }
+    }
+
+    /// Takes bytes from the peer, and says how many of them belong to the handshake. If it is established
+    /// afterwards the rest is for the decoder; else all were taken. There may be new output either way, also after
+    /// an error.
+    ///
+    /// # Errors
+    /// [`ProtocolError`]: close the connection.
+    pub fn input(&mut self, bytes: &[u8]) -> Result<usize, ProtocolError> {
+        let result = self.advance(bytes);
+        if result.is_err() {
+            self.phase = Phase::Failed;
+        }
+        result
+    }
+
+    /// Bytes to send. The caller drains them.
+    pub fn output(&mut self) -> &mut Vec<u8> {
+        &mut self.out
+    }
+
+    /// Whether messages can flow.
+    pub fn is_established(&self) -> bool {
+        matches!(self.phase, Phase::Established(_))
+    }
+
+    /// The monitor events that have come up so far, for failures after which there is still something to send. (Those that end the
+    /// handshake at once are in the error.)
+    pub fn take_events(&mut self) -> Vec<HandshakeEvent> {
+        std::mem::take(&mut self.negotiation.events)
+    }
+
+    /// The question for the ZAP handler, if one has come up. The answer is for [`Self::zap_reply`].
+    pub fn zap_request(&mut self) -> Option<ZapRequest> {
+        self.mechanism.as_mut()?.zap_request()
+    }
+
+    /// Goes on with the ZAP handler's answer.
+    ///
+    /// # Errors
+    /// [`ProtocolError`]: close the connection.
+    pub fn zap_reply(&mut self, reply: ZapReply) -> Result<(), ProtocolError> {
+        let result =
+            self.mechanism().and_then(|(mechanism, negotiation)| mechanism.zap_reply(reply, negotiation));
+        let result = result.and_then(|()| self.send_commands());
+        match result {
+            Ok(()) => self.settle(),
+            Err(_) => self.phase = Phase::Failed,
+        }
+        result
+    }
+
+    /// What the handshake came to, once [`Self::is_established`]; `None` before that.
+    pub fn into_established(self) -> Option<Established> {
+        let Phase::Established(link) = self.phase else { return None };
+        let socket_type = self.negotiation.socket_type;
+        let (accepts, codec) = match self.mechanism {
+            Some(mechanism) if link.version.has_mechanism() => {
+                (Accepts::of(socket_type), mechanism.into_codec())
+            }
+            _ => (Accepts::Nothing, Codec::default()),
+        };
+        Some(Established {
+            version: link.version,
+            decoder: link.decoder.establish(accepts, codec.unseal),
+            encoder: Encoder::new(link.version, codec.seal),
+            peer: self.negotiation.peer,
+            subscribe_to_all: link.unversioned && matches!(socket_type, SocketType::Pub | SocketType::XPub),
+        })
+    }
+
+    fn advance(&mut self, bytes: &[u8]) -> Result<usize, ProtocolError> {
+        let mut used = 0;
+        if let Phase::Greeting(exchange) = &mut self.phase {
+            let (n, greeting) = exchange.input(bytes, &mut self.out);
+            used = n;
+            match greeting {
+                Some(greeting) => self.greeted(greeting)?,
+                None => return Ok(used),
+            }
+        }
+        while let Phase::RoutingId(link) | Phase::Commands(link) = &mut self.phase {
+            let (n, frame) = next_frame(&mut link.decoder, &bytes[used..])?;
+            used += n;
+            match frame {
+                Some(frame) => self.frame(&frame)?,
+                None => return Ok(used),
+            }
+        }
+        match self.phase {
+            Phase::Failed => Err(ProtocolError::silent(Error::Protocol)),
+            _ => Ok(used),
+        }
+    }
+
+    fn mechanism(&mut self) -> Result<(&mut dyn Mechanism, &mut Negotiation), ProtocolError> {
+        match &mut self.mechanism {
+            Some(mechanism) => Ok((&mut **mechanism, &mut self.negotiation)),
+            None => Err(ProtocolError::silent(Error::State)),
+        }
+    }
+
+    /// The greetings are exchanged: goes over to what the version asks for.
+    fn greeted(&mut self, greeting: Greeting) -> Result<(), ProtocolError> {
+        let max = self.max_msg_size;
+        let link =
+            |version| Link { version, decoder: Decoder::for_handshake(version, max), unversioned: false };
+        let (mechanism, negotiation) = self.mechanism()?;
+        if let Greeting::V3 { minor, mechanism: field } = greeting {
+            if !greeting::names(&field, mechanism.name()) {
+                return Err(ProtocolError::with_code(code::MECHANISM_MISMATCH));
+            }
+            self.phase = Phase::Commands(link(if minor == 0 { Version::V3_0 } else { Version::V3_1 }));
+            return self.send_commands();
+        }
+        if !mechanism.allows_legacy_peers() {
+            return Err(ProtocolError::silent(Error::Protocol));
+        }
+        let routing_id = std::mem::take(&mut negotiation.routing_id);
+        let (mut link, replay) = match greeting {
+            Greeting::Unversioned(replay) => (Link { unversioned: true, ..link(Version::V1) }, replay),
+            Greeting::V1 => (link(Version::V1), Vec::new()),
+            Greeting::V2 | Greeting::V3 { .. } => (link(Version::V2), Vec::new()),
+        };
+        if !link.unversioned {
+            frame::write(link.version, 0, routing_id.len(), &mut self.out);
+        }
+        // An unversioned peer already has the header: our signature.
+        self.out.extend_from_slice(&routing_id);
+        let (_, frame) = next_frame(&mut link.decoder, &replay)?;
+        self.phase = Phase::RoutingId(link);
+        match frame {
+            Some(frame) => self.frame(&frame),
+            None => Ok(()),
+        }
+    }
+
+    fn frame(&mut self, frame: &Message) -> Result<(), ProtocolError> {
+        if matches!(self.phase, Phase::RoutingId(_)) {
+            self.negotiation.peer.routing_id = frame.data().to_vec();
+        } else {
+            let (mechanism, negotiation) = self.mechanism()?;
+            mechanism.process_command(frame.data(), negotiation)?;
+            self.send_commands()?;
+        }
+        self.settle();
+        Ok(())
+    }
+
+    /// Sends what the mechanism has to say.
+    fn send_commands(&mut self) -> Result<(), ProtocolError> {
+        let Phase::Commands(Link { version, .. }) = self.phase else { return Ok(()) };
+        while let Some(body) = {
+            let (mechanism, negotiation) = self.mechanism()?;
+            mechanism.next_command(negotiation)?
+        } {
+            frame::write(version, frame::COMMAND, body.len(), &mut self.out);
+            self.out.extend_from_slice(&body);
+        }
+        Ok(())
+    }
+
+    /// Goes over to `Established` if nothing is missing any more.
+    fn settle(&mut self) {
+        let ready = self.mechanism.as_ref().is_some_and(|mechanism| mechanism.status() == Status::Ready);
+        self.phase = match std::mem::replace(&mut self.phase, Phase::Failed) {
+            Phase::RoutingId(link) => Phase::Established(link),
+            Phase::Commands(link) if ready => Phase::Established(link),
+            phase => phase,
+        };
+    }
+}
+
+/// The next whole frame in `input`, and how many bytes were used.
+fn next_frame(decoder: &mut Decoder, input: &[u8]) -> Result<(usize, Option<Message>), ProtocolError> {
+    // A decoder that has nothing to go on with says so at once, also of an empty input.
+    match decoder.decode(input)? {
+        (used, Decoded::Message(message)) => Ok((used, Some(message))),
+        (used, Decoded::Need | Decoded::Body) => Ok((used, None)),
+    }
+}
+
+#[cfg(test)]
+mod tests;
