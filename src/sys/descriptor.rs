@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_socket_is_taken_once_and_closed_in_the_end() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = TcpListener::bind("127.0.0.79:0").unwrap();
         let address = listener.local_addr().unwrap();
         let descriptor = listener.into_raw_fd();
         let adopted = Adopted::<TcpListener>::new(descriptor).unwrap();

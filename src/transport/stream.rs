@@ -1,7 +1,7 @@
 //! A connected byte stream, and what its ends are called.
 
-use std::io::{self, IoSlice, Read};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::sys::socket::getsockopt;
@@ -22,6 +22,11 @@ impl Stream {
     /// Reads what is there. `Ok(0)`: the peer has closed its end.
     pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         (&self.socket).read(buffer)
+    }
+
+    /// Reads what is there into several buffers, one after the other.
+    pub fn read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        (&self.socket).read_vectored(buffers)
     }
 
     /// Writes as much as fits. Never raises `SIGPIPE`.
@@ -115,8 +120,9 @@ fn host_of(address: &SocketAddr) -> String {
     match v6.scope_id() {
         0 => host,
         zone if link_local => match nix::net::if_::if_indextoname(zone) {
-            Ok(interface) => format!("{host}%{}", interface.to_string_lossy()),
-            Err(_) => format!("{host}%{zone}"),
+            // nix 0.31 answers for an index without an interface with an empty name.
+            Ok(interface) if !interface.is_empty() => format!("{host}%{}", interface.to_string_lossy()),
+            _ => format!("{host}%{zone}"),
         },
         zone => format!("{host}%{zone}"),
     }
@@ -126,10 +132,31 @@ fn host_of(address: &SocketAddr) -> String {
 /// writes as `::1.2.3.4` and Rust does not.
 fn embedded_ipv4(ip: &Ipv6Addr) -> Option<Ipv4Addr> {
     match ip.segments() {
-        [0, 0, 0, 0, 0, 0, high, _] if high != 0 => match IpAddr::from(ip.to_ipv4()?) {
-            IpAddr::V4(ip) => Some(ip),
-            IpAddr::V6(_) => None,
-        },
+        [0, 0, 0, 0, 0, 0, high, _] if high != 0 => ip.to_ipv4(),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_written_as_the_c_library_writes_them() {
+        for (address, endpoint) in [
+            ("127.0.0.1:80", "tcp://127.0.0.1:80"),
+            ("[::]:80", "tcp://[::]:80"),
+            ("[::1]:80", "tcp://[::1]:80"),
+            ("[::ffff:127.0.0.1]:80", "tcp://[::ffff:127.0.0.1]:80"),
+            ("[::1.2.3.4]:80", "tcp://[::1.2.3.4]:80"),
+            ("[::0.0.3.4]:80", "tcp://[::304]:80"),
+            ("[2001:db8:0:1::]:80", "tcp://[2001:db8:0:1::]:80"),
+            ("[fe80::1%1]:80", "tcp://[fe80::1%lo]:80"),
+            ("[ff02::1%1]:80", "tcp://[ff02::1%lo]:80"),
+            ("[fe80::1%4000000]:80", "tcp://[fe80::1%4000000]:80"),
+            ("[2001:db8::1%1]:80", "tcp://[2001:db8::1%1]:80"),
+        ] {
+            assert_eq!(tcp_endpoint(&address.parse().unwrap()), endpoint);
+        }
     }
 }

@@ -1,15 +1,16 @@
 //! Real sockets: loopback and files, no fixed ports.
 
 use std::io::ErrorKind;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, IntoRawFd};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
+use socket2::SockRef;
 
 use super::*;
-use crate::options::ContextOptions;
+use crate::options::{AddressMask, ContextOptions};
 
 fn options() -> Options {
     Options::new(SocketType::Pair, &ContextOptions::default())
@@ -235,4 +236,311 @@ fn bytes_travel_both_ways() {
         let (ours, theirs, _listener) = pair(&endpoint, &options);
         exchange(&ours, &theirs);
     }
+}
+
+#[test]
+fn ends_have_names() {
+    let pid = std::process::id();
+    let (uid, gid) = (nix::unistd::getuid(), nix::unistd::getgid());
+    for (options, host) in [(options(), "127.0.0.1"), (ipv6(), "::ffff:127.0.0.1")] {
+        let (ours, theirs, listener) = pair("tcp://127.0.0.1:*", &options);
+        assert_eq!(ours.remote_endpoint(), listener.endpoint());
+        assert_eq!(theirs.local_endpoint(), listener.endpoint());
+        assert_eq!(ours.local_endpoint(), theirs.remote_endpoint());
+        assert_eq!((ours.peer_address().as_str(), theirs.peer_address().as_str()), (host, host));
+    }
+    let folder = Folder::new();
+    let abstract_name = format!("ipc://@{}", folder.0.display());
+    for endpoint in [folder.endpoint("socket"), abstract_name] {
+        let (ours, theirs, listener) = pair(&endpoint, &options());
+        assert_eq!(listener.endpoint(), endpoint);
+        assert_eq!(ours.remote_endpoint(), endpoint);
+        assert_eq!(theirs.local_endpoint(), endpoint);
+        assert_eq!(ours.local_endpoint(), "ipc://");
+        assert_eq!(theirs.remote_endpoint(), "ipc://");
+        assert_eq!(theirs.peer_address(), format!("localhost:{uid}:{gid}:{pid}"));
+    }
+}
+
+#[test]
+fn a_tcp_address_is_bound_once() {
+    let listener = bind("tcp://127.0.0.1:*", &options()).unwrap();
+    let endpoint = listener.endpoint().to_owned();
+    assert_eq!(bind(&endpoint, &options()).unwrap_err(), Error::AddressInUse);
+    // Connections that linger on the port don't keep it.
+    let ours = connect(&endpoint, &options()).unwrap();
+    let theirs = accept(&listener, &options());
+    listener.close().unwrap();
+    drop(theirs);
+    let again = bind(&endpoint, &options()).unwrap();
+    drop(ours);
+    assert_eq!(again.endpoint(), endpoint);
+}
+
+/// On an address of its own, so that no other test gets the port meanwhile.
+#[test]
+fn nobody_listens() {
+    let listener = bind("tcp://127.0.0.77:*", &options()).unwrap();
+    let endpoint = listener.endpoint().to_owned();
+    listener.close().unwrap();
+    assert_eq!(connect(&endpoint, &options()).unwrap_err(), Error::ConnectionRefused);
+
+    let folder = Folder::new();
+    let endpoint = folder.endpoint("socket");
+    assert_eq!(connect(&endpoint, &options()).unwrap_err(), Error::NotFound);
+    bind(&endpoint, &options()).unwrap().close().unwrap();
+    assert_eq!(connect(&endpoint, &options()).unwrap_err(), Error::ConnectionRefused);
+}
+
+#[test]
+fn nothing_waits() {
+    let listener = bind("tcp://127.0.0.1:*", &options()).unwrap();
+    assert!(matches!(listener.accept(&options()), Ok(Accepted::WouldBlock)));
+}
+
+#[test]
+fn a_connection_comes_from_its_source_address() {
+    let listener = bind("tcp://127.0.0.1:*", &options()).unwrap();
+    let address = listener.endpoint().strip_prefix("tcp://").unwrap();
+    let ours = connect(&format!("tcp://127.0.0.2:0;{address}"), &options()).unwrap();
+    assert_eq!(accept(&listener, &options()).peer_address(), "127.0.0.2");
+    // The port can be used again, for another server.
+    let source = ours.local_endpoint();
+    let source = source.strip_prefix("tcp://").unwrap();
+    let other = bind("tcp://127.0.0.1:*", &options()).unwrap();
+    let address = other.endpoint().strip_prefix("tcp://").unwrap();
+    let second = connect(&format!("tcp://{source};{address}"), &options()).unwrap();
+    assert_eq!(second.local_endpoint(), ours.local_endpoint());
+}
+
+/// What the reference says to `zmq_bind` and `zmq_connect`.
+#[test]
+fn ipc_addresses() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.0.join("folder")).unwrap();
+    let inside = folder.0.to_str().unwrap().len() + 1;
+    let longest = folder.endpoint(&"x".repeat(107 - inside));
+    let too_long = folder.endpoint(&"x".repeat(108 - inside));
+    let abstract_name = format!("ipc://@{}", &folder.0.display());
+    for (endpoint, bound, connectable) in [
+        (&folder.endpoint("a b:c"), Ok(()), true),
+        (&folder.endpoint("nosuch/x"), Err(Error::NotFound), true),
+        (&folder.endpoint("folder"), Err(Error::AddressInUse), true),
+        (&"ipc://.".to_owned(), Err(Error::AddressInUse), true),
+        (&"ipc:///".to_owned(), Err(Error::AddressInUse), true),
+        (&abstract_name, Ok(()), true),
+        (&"ipc://@".to_owned(), Err(Error::Invalid), false),
+        (&longest, Ok(()), true),
+        (&too_long, Err(Error::NameTooLong), false),
+    ] {
+        assert_eq!(bind(endpoint, &options()).map(|_| ()), bound, "{endpoint}");
+        let connector = connector(endpoint);
+        assert_eq!(
+            connector.as_ref().map(Connector::endpoint).ok(),
+            connectable.then_some(endpoint.as_str())
+        );
+    }
+}
+
+#[test]
+fn an_ipc_path_is_taken_over_and_an_abstract_name_is_not() {
+    let folder = Folder::new();
+    let endpoint = folder.endpoint("socket");
+    std::fs::write(folder.0.join("socket"), "not even a socket").unwrap();
+    let first = bind(&endpoint, &options()).unwrap();
+    let second = bind(&endpoint, &options()).unwrap();
+    let _ours = connect(&endpoint, &options()).unwrap();
+    accept(&second, &options());
+    assert!(matches!(first.accept(&options()), Ok(Accepted::WouldBlock)));
+    // The first must not remove what is the second's now; and the file of a path stays anyway.
+    first.close().unwrap();
+    connect(&endpoint, &options()).unwrap();
+    second.close().unwrap();
+    assert!(folder.0.join("socket").exists());
+
+    let endpoint = format!("ipc://@{}", folder.0.display());
+    let _first = bind(&endpoint, &options()).unwrap();
+    assert_eq!(bind(&endpoint, &options()).unwrap_err(), Error::AddressInUse);
+}
+
+#[test]
+fn an_ipc_wildcard_makes_a_folder_and_removes_it() {
+    for endpoint in ["ipc://*", "ipc://*x"] {
+        let (ours, theirs, listener) = pair(endpoint, &options());
+        exchange(&ours, &theirs);
+        let path = PathBuf::from(listener.endpoint().strip_prefix("ipc://").unwrap());
+        assert_eq!(path.file_name().unwrap(), "socket");
+        let folder = path.parent().unwrap().to_owned();
+        assert!(folder.file_name().unwrap().to_str().unwrap().starts_with("tmp"));
+        assert!(folder.is_dir());
+        if endpoint == "ipc://*" {
+            listener.close().unwrap();
+        } else {
+            drop(listener);
+        }
+        assert!(!folder.exists());
+    }
+    let listener = bind("ipc://*", &options()).unwrap();
+    std::fs::remove_file(listener.endpoint().strip_prefix("ipc://").unwrap()).unwrap();
+    assert_eq!(listener.close(), Err(Error::NotFound));
+}
+
+#[test]
+fn tcp_accept_filters() {
+    for (filters, ipv6, admitted) in [
+        (&["10.0.0.0/8"][..], false, false),
+        (&["10.0.0.0/8", "127.0.0.0/8"], false, true),
+        (&["127.0.0.1"], true, true),
+        (&["::1"], true, false),
+    ] {
+        let masks = filters.iter().map(|filter| AddressMask::parse(filter.as_bytes(), ipv6).unwrap());
+        let options = Options { tcp_accept_filters: masks.collect(), ipv6, ..options() };
+        let listener = bind("tcp://127.0.0.1:*", &options).unwrap();
+        let _ours = connect(listener.endpoint(), &options).unwrap();
+        wait(&listener, Interest::READABLE);
+        let accepted = listener.accept(&options).unwrap();
+        assert_eq!(matches!(accepted, Accepted::Stream(_)), admitted, "{filters:?}");
+        assert_eq!(matches!(accepted, Accepted::Filtered), !admitted, "{filters:?}");
+    }
+}
+
+#[test]
+fn ipc_accept_filters() {
+    let (uid, gid) = (nix::unistd::getuid().as_raw(), nix::unistd::getgid().as_raw());
+    let pid = std::process::id() as i32;
+    let with = |uids: &[u32], gids: &[u32], pids: &[i32]| Options {
+        ipc_filter_uid: uids.iter().copied().collect(),
+        ipc_filter_gid: gids.iter().copied().collect(),
+        ipc_filter_pid: pids.iter().copied().collect(),
+        ..options()
+    };
+    for (options, admitted) in [
+        (with(&[uid], &[], &[]), true),
+        (with(&[uid + 1], &[], &[]), false),
+        (with(&[], &[gid], &[]), true),
+        (with(&[], &[gid + 54321], &[]), false),
+        (with(&[], &[], &[pid]), true),
+        (with(&[], &[], &[pid + 1]), false),
+        (with(&[uid + 1], &[], &[pid]), true),
+    ] {
+        let listener = bind("ipc://*", &options).unwrap();
+        let _ours = connect(listener.endpoint(), &options).unwrap();
+        wait(&listener, Interest::READABLE);
+        let accepted = listener.accept(&options).unwrap();
+        assert_eq!(matches!(accepted, Accepted::Stream(_)), admitted);
+    }
+}
+
+#[test]
+fn a_listening_socket_can_be_handed_over() {
+    let folder = Folder::new();
+    let path = folder.0.join("socket");
+    let tcp = std::net::TcpListener::bind("127.0.0.78:0").unwrap();
+    let tcp_endpoint = format!("tcp://{}", tcp.local_addr().unwrap());
+    let ipc = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let ipc_endpoint = folder.endpoint("socket");
+    // The address given is not used, as long as it is valid.
+    for (descriptor, given, endpoint) in [
+        (tcp.into_raw_fd(), "tcp://ignored", tcp_endpoint),
+        (ipc.into_raw_fd(), "ipc://ignored", ipc_endpoint),
+    ] {
+        let options = Options { use_fd: descriptor, ..options() };
+        let listener = bind(given, &options).unwrap();
+        assert_eq!(listener.endpoint(), endpoint);
+        assert_eq!(bind(given, &options).unwrap_err(), Error::AddressInUse);
+        let ours = connect(&endpoint, &options).unwrap();
+        exchange(&ours, &accept(&listener, &options));
+        listener.close().unwrap();
+        assert_eq!(connect(&endpoint, &options).unwrap_err(), Error::ConnectionRefused);
+    }
+    assert!(path.exists());
+}
+
+#[test]
+fn options_reach_the_sockets() {
+    let options = Options {
+        tos: 0x28,
+        priority: 3,
+        sndbuf: 20_000,
+        rcvbuf: 30_000,
+        tcp_keepalive: 1,
+        tcp_keepalive_cnt: 3,
+        tcp_keepalive_idle: 60,
+        tcp_keepalive_intvl: 7,
+        tcp_maxrt: 1234,
+        ..options()
+    };
+    for options in [options.clone(), Options { ipv6: true, ..options }] {
+        let (ours, theirs, _listener) = pair("tcp://127.0.0.1:*", &options);
+        for stream in [&ours, &theirs] {
+            let socket = SockRef::from(stream);
+            assert!(socket.tcp_nodelay().unwrap() && socket.nonblocking().unwrap());
+            assert_eq!(socket.tos_v4().unwrap(), 0x28);
+            if options.ipv6 {
+                assert_eq!(socket.tclass_v6().unwrap(), 0x28);
+            }
+            assert_eq!(socket.priority().unwrap(), 3);
+            // The kernel keeps as much again for its own bookkeeping (man page socket(7)).
+            assert_eq!(socket.send_buffer_size().unwrap(), 40_000);
+            assert_eq!(socket.recv_buffer_size().unwrap(), 60_000);
+            assert!(socket.keepalive().unwrap());
+            assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
+            assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(60));
+            assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(7));
+            assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_millis(1234)));
+        }
+    }
+}
+
+#[test]
+fn a_device_has_to_exist() {
+    let options = Options { bindtodevice: b"nosuchdev".to_vec(), ..options() };
+    assert_eq!(bind("tcp://127.0.0.1:*", &options).unwrap_err(), Error::NoDevice);
+}
+
+/// What the reference's `zmq_unbind` and `zmq_disconnect` find, with `ZMQ_IPV6` off and on.
+#[test]
+fn endpoints_are_found_by_what_they_resolve_to() {
+    let tcp4 = "tcp://127.0.0.1:5999";
+    let mapped = "tcp://[::ffff:127.0.0.1]:5999";
+    for (known, asked, ipv4, ipv6) in [
+        (tcp4, "127.0.0.1:5999", true, true),
+        (tcp4, "127.0.0.1:5999x", true, false),
+        (tcp4, "127.1:5999", true, false),
+        (tcp4, "localhost:5999", true, false),
+        (tcp4, "[::ffff:127.0.0.1]:5999", true, false),
+        (tcp4, "*:5999", false, false),
+        (mapped, "127.0.0.1:5999", false, true),
+        (mapped, "[::ffff:127.0.0.1]:5999", true, true),
+        ("tcp://0.0.0.0:5999", "0:5999", true, false),
+        ("tcp://0.0.0.0:5999", "*:5999", false, false),
+        ("tcp://[::]:5999", "[::]:5999", true, true),
+        ("tcp://[::]:5999", "*:5999", false, false),
+        ("tcp://[::1]:5999", "::1:5999", false, true),
+        ("tcp://localhost:5999", "127.0.0.1:5999", false, false),
+        ("tcp://127.0.0.1:0;127.0.0.1:5999", "127.0.0.1:0;127.0.0.1:5999", true, true),
+        ("tcp://127.0.0.1:0;127.0.0.1:5999", "127.0.0.1:5999", false, false),
+    ] {
+        for (with_ipv6, found) in [(false, ipv4), (true, ipv6)] {
+            let options = Options { ipv6: with_ipv6, ..options() };
+            let endpoint = format!("tcp://{asked}");
+            let got = find_endpoint(Scheme::Tcp, &endpoint, asked, &options, |name| name == known);
+            let expected = if found { Ok(known.to_owned()) } else { Err(Error::NotFound) };
+            assert_eq!(got, expected, "{asked} among {known}, ipv6 {with_ipv6}");
+        }
+    }
+    let got = find_endpoint(Scheme::Ipc, "ipc://./a", "./a", &options(), |name| name == "ipc://a");
+    assert_eq!(got, Err(Error::NotFound));
+}
+
+#[test]
+fn a_closed_peer_is_an_error() {
+    let (ours, theirs, _listener) = pair("ipc://*", &options());
+    drop(theirs);
+    assert_eq!(ours.write(b"x").unwrap_err().kind(), ErrorKind::BrokenPipe);
+    assert_eq!(
+        ours.write_vectored(&[std::io::IoSlice::new(b"x")]).unwrap_err().kind(),
+        ErrorKind::BrokenPipe
+    );
+    assert_eq!(ours.read(&mut [0; 8]).unwrap(), 0);
 }
