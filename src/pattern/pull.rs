@@ -102,9 +102,9 @@ mod tests {
     fn a_half_received_message_is_finished_first_when_another_peer_goes() {
         let mut pull = Socket::new(SocketType::Pull);
         let (mut a, mut b, mut c) = (pull.peer(), pull.peer(), pull.peer());
-        for (peer, message) in [(&mut a, "a"), (&mut b, "b1"), (&mut b, "b2")] {
-            peer.send(&mut pull, &[message]);
-        }
+        a.send(&mut pull, &["a"]);
+        b.send(&mut pull, &["b1"]);
+        b.send(&mut pull, &["b2"]);
         c.send(&mut pull, &["c1", "c2"]);
         assert_eq!([pull.recv().unwrap(), pull.recv().unwrap()], [["a"], ["b1"]]);
         assert!(pull.recv_part().unwrap().more());

@@ -131,3 +131,117 @@ impl Pattern for Rep {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::SocketType;
+    use crate::pattern::testing::{Socket, part};
+
+    fn rep() -> Socket {
+        Socket::new(SocketType::Rep)
+    }
+
+    #[test]
+    fn receiving_and_sending_alternate() {
+        let mut rep = rep();
+        assert_eq!(rep.send(&["x"]), Err(Error::State));
+        assert_eq!(rep.recv(), Err(Error::Again));
+        let mut client = rep.peer_named("");
+        assert!(!rep.has_in() && !rep.has_out());
+        client.send(&mut rep, &["", "q1", "q2"]);
+        assert!(rep.has_in());
+        assert_eq!(rep.recv().unwrap(), ["q1", "q2"]);
+        assert!(!rep.has_in() && rep.has_out());
+        assert_eq!(rep.recv(), Err(Error::State));
+        rep.send(&["r1", "r2"]).unwrap();
+        assert_eq!(client.recv(&mut rep).unwrap(), ["", "r1", "r2"]);
+        assert_eq!(rep.send(&["x"]), Err(Error::State));
+    }
+
+    #[test]
+    fn the_envelope_goes_back_as_it_came() {
+        let mut rep = rep();
+        let (mut a, mut b) = (rep.peer_named("a"), rep.peer_named("b"));
+        a.send(&mut rep, &["hop 1", "hop 2", "", "qa"]);
+        b.send(&mut rep, &["", "", "qb"]);
+        assert_eq!(rep.recv().unwrap(), ["qa"]);
+        rep.send(&["ra"]).unwrap();
+        assert_eq!(rep.recv().unwrap(), ["", "qb"]);
+        rep.send(&["rb"]).unwrap();
+        assert_eq!(a.recv(&mut rep).unwrap(), ["hop 1", "hop 2", "", "ra"]);
+        assert_eq!(b.recv(&mut rep).unwrap(), ["", "rb"]);
+    }
+
+    #[test]
+    fn messages_without_delimiter_are_skipped() {
+        let mut rep = rep();
+        let mut client = rep.peer();
+        client.send(&mut rep, &["only"]);
+        client.send(&mut rep, &["no", "delimiter"]);
+        client.send(&mut rep, &[""]);
+        client.send(&mut rep, &["", "q"]);
+        assert_eq!(rep.recv().unwrap(), ["q"]);
+        rep.send(&["r"]).unwrap();
+        assert_eq!(client.recv(&mut rep).unwrap(), ["", "r"]);
+        assert_eq!(client.recv(&mut rep), None);
+    }
+
+    #[test]
+    fn a_reply_to_a_peer_that_has_gone_is_dropped() {
+        let mut rep = rep();
+        let (mut a, mut b) = (rep.peer(), rep.peer());
+        a.send(&mut rep, &["", "qa"]);
+        b.send(&mut rep, &["", "qb"]);
+        assert_eq!(rep.recv().unwrap(), ["qa"]);
+        a.close(&mut rep);
+        rep.send(&["r1", "r2"]).unwrap();
+        assert_eq!(rep.recv().unwrap(), ["qb"]);
+        rep.send(&["rb"]).unwrap();
+        assert_eq!(b.recv(&mut rep).unwrap(), ["", "rb"]);
+    }
+
+    #[test]
+    fn a_reply_to_a_peer_that_takes_no_more_is_dropped() {
+        let mut rep = rep();
+        rep.options.sndhwm = 1;
+        let mut client = rep.peer();
+        for body in ["1", "2"] {
+            client.send(&mut rep, &["", body]);
+            assert_eq!(rep.recv().unwrap(), [body]);
+            rep.send(&[body]).unwrap();
+        }
+        assert_eq!(client.recv(&mut rep).unwrap(), ["", "1"]);
+        assert_eq!(client.recv(&mut rep), None);
+        client.send(&mut rep, &["", "3"]);
+        assert_eq!(rep.recv().unwrap(), ["3"]);
+        rep.send(&["3"]).unwrap();
+        assert_eq!(client.recv(&mut rep).unwrap(), ["", "3"]);
+    }
+
+    #[test]
+    fn a_request_cut_short_does_not_run_into_the_next_one() {
+        let mut rep = rep();
+        let (mut a, mut b) = (rep.peer(), rep.peer());
+        a.send(&mut rep, &["", "1", "2"]);
+        b.send(&mut rep, &["", "q"]);
+        assert!(rep.recv_part().unwrap().more());
+        rep.call(|_, env| env.pipes.terminate(a.id, false));
+        assert_eq!(rep.recv().unwrap(), ["q"]);
+        rep.send(&["r"]).unwrap();
+        assert_eq!(b.recv(&mut rep).unwrap(), ["", "r"]);
+    }
+
+    #[test]
+    fn a_routing_id_after_a_reconnection_is_no_request() {
+        let mut rep = rep();
+        let mut client = rep.peer_named("a");
+        client.send_kind(&mut rep, Kind::RoutingId, "a");
+        assert!(!rep.has_in());
+        client.send_kind(&mut rep, Kind::RoutingId, "a");
+        client.push(part(b"", true));
+        client.push(part(b"q", false));
+        client.flush(&mut rep);
+        assert_eq!(rep.recv().unwrap(), ["q"]);
+    }
+}

@@ -188,3 +188,150 @@ impl ReplyFrames {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::SocketType;
+    use crate::pattern::testing::{Socket, part};
+
+    fn req() -> Socket {
+        Socket::new(SocketType::Req)
+    }
+
+    #[test]
+    fn sending_and_receiving_alternate() {
+        let mut req = req();
+        assert_eq!(req.recv(), Err(Error::State));
+        assert_eq!(req.send(&["x"]), Err(Error::Again));
+        let mut service = req.peer();
+        assert!(req.has_out() && !req.has_in());
+        req.send(&["a", "b"]).unwrap();
+        assert!(!req.has_out());
+        assert_eq!(req.send(&["x"]), Err(Error::State));
+        assert_eq!(service.recv(&mut req).unwrap(), ["", "a", "b"]);
+        assert_eq!(req.recv(), Err(Error::Again));
+        service.send(&mut req, &["", "c", "d"]);
+        assert!(req.has_in());
+        assert_eq!(req.recv().unwrap(), ["c", "d"]);
+        assert_eq!(req.recv(), Err(Error::State));
+        assert!(req.has_out());
+    }
+
+    #[test]
+    fn requests_go_to_the_services_in_turn() {
+        let mut req = req();
+        let (mut a, mut b) = (req.peer(), req.peer());
+        for service in [&mut a, &mut b] {
+            req.send(&["q"]).unwrap();
+            assert_eq!(service.recv(&mut req).unwrap(), ["", "q"]);
+            service.send(&mut req, &["", "r"]);
+            assert_eq!(req.recv().unwrap(), ["r"]);
+        }
+    }
+
+    #[test]
+    fn only_the_service_that_was_asked_is_heard() {
+        let mut req = req();
+        let (mut a, mut b) = (req.peer(), req.peer());
+        req.send(&["q"]).unwrap();
+        b.send(&mut req, &["", "not asked"]);
+        assert_eq!(req.recv(), Err(Error::Again));
+        a.send(&mut req, &["", "asked"]);
+        assert_eq!(req.recv().unwrap(), ["asked"]);
+        // What came before a request is no reply to it.
+        b.send(&mut req, &["", "early"]);
+        req.send(&["q"]).unwrap();
+        assert_eq!(req.recv(), Err(Error::Again));
+    }
+
+    #[test]
+    fn replies_without_delimiter_are_skipped() {
+        let mut req = req();
+        let mut service = req.peer();
+        req.send(&["q"]).unwrap();
+        service.send(&mut req, &["no", "delimiter", "here"]);
+        service.send(&mut req, &[""]);
+        service.send(&mut req, &["", "r"]);
+        assert_eq!(req.recv().unwrap(), ["r"]);
+    }
+
+    #[test]
+    fn correlated_replies_carry_the_number_of_the_request() {
+        let mut req = req();
+        req.options.req_correlate = true;
+        req.options.req_relaxed = true;
+        let mut service = req.peer();
+        let mut ids = Vec::new();
+        for body in [&b"first"[..], b"second"] {
+            req.send_part(body, false).unwrap();
+            let id = service.recv_part(&mut req).unwrap();
+            assert_eq!((id.len(), id.more()), (4, true));
+            ids.push(id.data().to_vec());
+            assert_eq!(service.recv_part(&mut req).unwrap().len(), 0);
+            assert_eq!(service.recv_part(&mut req).unwrap().data(), body);
+        }
+        assert_ne!(ids[0], ids[1]);
+        for (id, body) in [(&ids[0], b"late"), (&ids[1], b"good")] {
+            service.push(part(id, true));
+            service.push(part(b"", true));
+            service.push(part(body, false));
+            service.flush(&mut req);
+        }
+        assert_eq!(req.recv().unwrap(), ["good"]);
+    }
+
+    #[test]
+    fn relaxed_it_may_ask_again() {
+        let mut req = req();
+        req.options.req_relaxed = true;
+        let (mut a, mut b) = (req.peer(), req.peer());
+        req.send(&["first"]).unwrap();
+        assert!(req.has_out());
+        req.send(&["second"]).unwrap();
+        assert_eq!(a.recv(&mut req).unwrap(), ["", "first"]);
+        assert_eq!(b.recv(&mut req).unwrap(), ["", "second"]);
+        a.send(&mut req, &["", "late"]);
+        b.send(&mut req, &["", "good"]);
+        assert_eq!(req.recv().unwrap(), ["good"]);
+    }
+
+    #[test]
+    fn a_request_that_was_lost_is_not_sent_again() {
+        let mut req = req();
+        let a = req.peer();
+        req.send(&["q"]).unwrap();
+        a.close(&mut req);
+        let mut b = req.peer();
+        assert_eq!(req.send(&["again"]), Err(Error::State));
+        assert_eq!(b.recv(&mut req), None);
+        // Its peer is gone, so any reply will do.
+        b.send(&mut req, &["", "r"]);
+        assert_eq!(req.recv().unwrap(), ["r"]);
+    }
+
+    #[test]
+    fn a_request_whose_peer_goes_halfway_counts_as_sent() {
+        let mut req = req();
+        let a = req.peer();
+        req.send_part(b"1", true).unwrap();
+        a.close(&mut req);
+        let mut b = req.peer();
+        req.send_part(b"2", false).unwrap();
+        assert_eq!(req.send(&["q"]), Err(Error::State));
+        assert_eq!(b.recv(&mut req), None);
+    }
+
+    #[test]
+    fn frames_of_replies_are_checked() {
+        let accepts = |frames: &[(&[u8], bool)]| {
+            let mut state = ReplyFrames::default();
+            frames.iter().all(|&(body, more)| state.accept(&part(body, more)))
+        };
+        assert!(accepts(&[(b"", true), (b"a", true), (b"b", false), (b"", true)]));
+        assert!(accepts(&[(b"1234", true), (b"", true), (b"", false)]));
+        assert!(!accepts(&[(b"", false)]));
+        assert!(!accepts(&[(b"x", true)]));
+        assert!(!accepts(&[(b"1234", true), (b"1234", true)]));
+    }
+}

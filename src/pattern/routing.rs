@@ -18,11 +18,6 @@ struct Order {
 
 impl Order {
     #[inline]
-    fn len(&self) -> usize {
-        self.pipes.len()
-    }
-
-    #[inline]
     fn place(&self, pipe: PipeId) -> Option<usize> {
         let place = *self.places.get(pipe.index())? as usize;
         (self.pipes.get(place) == Some(&pipe)).then_some(place)
