@@ -85,7 +85,7 @@ fn check_zone(zone: &str) -> Result<()> {
 }
 
 /// One to four numbers, decimal, octal or hexadecimal, the last one filling what is left (man page `inet_aton`(3)).
-fn parse_ipv4(text: &str) -> Option<Ipv4Addr> {
+pub(crate) fn parse_ipv4(text: &str) -> Option<Ipv4Addr> {
     let parts = text.split('.').map(parse_part).collect::<Option<Vec<u32>>>()?;
     let (&last, leading) = parts.split_last()?;
     if leading.len() > 3 || leading.iter().any(|&part| part > 255) {

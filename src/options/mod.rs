@@ -14,6 +14,7 @@ mod table;
 pub mod z85;
 
 pub use address_mask::AddressMask;
+pub(crate) use address_mask::parse_ipv4;
 pub use context::ContextOptions;
 pub use entry::{Applied, Given, Got, RuntimeValue, write_int};
 pub use features::Features;

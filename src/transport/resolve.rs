@@ -6,6 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs};
 
 use crate::error::{Error, Result};
+use crate::options::parse_ipv4;
 
 /// What an address may consist of, which depends on where it stands.
 #[derive(Clone, Copy, Debug)]
@@ -122,35 +123,6 @@ fn in_family(ip: IpAddr, ipv6: bool) -> Option<IpAddr> {
 /// A numeric address, in any of the forms that `getaddrinfo`(3) takes without looking anything up.
 fn parse_numeric(host: &str) -> Option<IpAddr> {
     host.parse().ok().or_else(|| parse_ipv4(host).map(IpAddr::from))
-}
-
-/// An IPv4 address in the forms of `inet_aton`(3): up to four parts, decimal, octal (`0`) or
-/// hexadecimal (`0x`), the last of which fills the bytes that are left.
-fn parse_ipv4(host: &str) -> Option<Ipv4Addr> {
-    let parts: Vec<u32> = host.split('.').map(parse_part).collect::<Option<_>>()?;
-    let (&last, leading) = parts.split_last()?;
-    if leading.len() > 3 || leading.iter().any(|&part| part > 0xff) {
-        return None;
-    }
-    let free_bits = 32 - 8 * leading.len() as u32;
-    if free_bits < 32 && last >> free_bits != 0 {
-        return None;
-    }
-    let high = leading.iter().enumerate().fold(0, |bits, (i, part)| bits | part << (24 - 8 * i));
-    Some(Ipv4Addr::from_bits(high | last))
-}
-
-fn parse_part(part: &str) -> Option<u32> {
-    let (digits, radix) = match part.strip_prefix("0x").or_else(|| part.strip_prefix("0X")) {
-        Some(digits) => (digits, 16),
-        None if part.len() > 1 && part.starts_with('0') => (part, 8),
-        None => (part, 10),
-    };
-    // from_str_radix takes a sign, inet_aton doesn't.
-    if !digits.starts_with(|c: char| c.is_ascii_alphanumeric()) {
-        return None;
-    }
-    u32::from_str_radix(digits, radix).ok()
 }
 
 /// Looks a name up. `Err(None)`: there is no such name.
@@ -295,16 +267,5 @@ mod tests {
         assert_eq!(resolved("127.0.0.1:*", CONNECT), Err(Error::Invalid));
         assert_eq!(resolved("lo:80", LITERAL), Err(Error::Invalid));
         assert_eq!(resolved("*:80", LITERAL), Err(Error::Invalid));
-    }
-
-    #[test]
-    fn parts_of_ipv4_addresses() {
-        for host in
-            ["08.0.0.1", "1.2.3.4.5", "1..2", "0x", "+1", "1.2.3.256", "256.1", "1.16777216", "4294967296"]
-        {
-            assert_eq!(parse_ipv4(host), None, "{host}");
-        }
-        assert_eq!(parse_ipv4("255.255.255.255"), Some(Ipv4Addr::BROADCAST));
-        assert_eq!(parse_ipv4("1.16777215"), Some(Ipv4Addr::new(1, 255, 255, 255)));
     }
 }
