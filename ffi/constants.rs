@@ -1,7 +1,7 @@
 //! Every constant of `zmq.h`: versions, errno values, option numbers, flags.
 //!
 //! The values are part of the ABI. A test compares each with upstream's header, so a name or a value that goes astray doesn't get far.
-//! What each means stands in the man page that its group names.
+//! What each means stands in the man page that its group names. Strings stand in the header's prelude.
 #![allow(missing_docs)]
 
 use libc::c_int;
@@ -299,12 +299,6 @@ pub mod draft {
 
     /// A draft context option.
     pub const ZMQ_ZERO_COPY_RECV: c_int = 10;
-
-    /// Names of message properties, zmq_msg_gets(3).
-    pub const ZMQ_MSG_PROPERTY_ROUTING_ID: &str = "Routing-Id";
-    pub const ZMQ_MSG_PROPERTY_SOCKET_TYPE: &str = "Socket-Type";
-    pub const ZMQ_MSG_PROPERTY_USER_ID: &str = "User-Id";
-    pub const ZMQ_MSG_PROPERTY_PEER_ADDRESS: &str = "Peer-Address";
 
     /// Flags of ZMQ_ROUTER_NOTIFY.
     pub const ZMQ_NOTIFY_CONNECT: c_int = 1;
