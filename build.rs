@@ -31,6 +31,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Threads of ours may still run in the code after `dlclose`, so the mapping has to stay.
     println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
 
+    // `tests/header.rs` asks cargo where a package of this platform lies.
+    println!("cargo::rustc-env=FERROZMQ_TARGET={}", env::var("TARGET")?);
+
     println!("cargo::rerun-if-changed=cbindgen.toml");
     println!("cargo::rerun-if-changed=ffi");
     println!("cargo::rerun-if-env-changed=FERROZMQ_WRITE_HEADER");

@@ -1,0 +1,259 @@
+//! `include/zmq.h` as C and C++ compilers see it, and beside upstream's header, which comes with the package `zeromq-src`.
+//!
+//! Compilers are `$CC` and `$CXX`, else `cc` and `c++`.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-pedantic", "-Werror"];
+const DRAFT: &str = "-DZMQ_BUILD_DRAFT_API";
+
+fn ours() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("include")
+}
+
+/// The folder of upstream's header.
+fn upstream() -> PathBuf {
+    let target = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let metadata = Command::new(cargo)
+        .args([
+            "metadata",
+            "--format-version=1",
+            "--locked",
+            "--offline",
+            "--filter-platform",
+            env!("FERROZMQ_TARGET"),
+        ])
+        .args(["--manifest-path", target])
+        .output()
+        .expect("cargo runs");
+    assert!(metadata.status.success(), "{}", String::from_utf8_lossy(&metadata.stderr));
+    let metadata = String::from_utf8(metadata.stdout).expect("JSON");
+    metadata
+        .split(r#""manifest_path":""#)
+        .filter_map(|rest| Path::new(rest.split_once('"')?.0).parent())
+        .find(|folder| {
+            folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with("zeromq-src"))
+        })
+        .expect("zeromq-src is a dependency of the tests")
+        .join("vendor/include")
+}
+
+/// A file in a folder of this test run's own.
+fn file(name: &str, text: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()));
+    fs::write(&path, text).expect("the test folder can be written to");
+    path
+}
+
+/// Runs the compiler of a file: C++ for `.cpp`.
+fn compile(source: &Path, include: &Path, arguments: &[&str]) -> Output {
+    let (variable, fallback) = if source.extension().is_some_and(|extension| extension == "cpp") {
+        ("CXX", "c++")
+    } else {
+        ("CC", "cc")
+    };
+    let compiler = env::var(variable).unwrap_or_else(|_| fallback.to_owned());
+    // `CC="ccache gcc"` is common.
+    let mut words = compiler.split_whitespace();
+    Command::new(words.next().unwrap_or(fallback))
+        .args(words)
+        .args(arguments)
+        .arg("-I")
+        .arg(include)
+        .arg(source)
+        .output()
+        .unwrap_or_else(|error| {
+            panic!("this test needs a compiler, `{compiler}` (${variable}; Debian: g++): {error}")
+        })
+}
+
+fn succeed(output: Output, what: &str) -> String {
+    assert!(output.status.success(), "{what}:\n{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text")
+}
+
+#[test]
+fn compiles_as_c_and_cpp_without_a_warning() {
+    let text = "
+        #include <zmq_utils.h>
+        #include <zmq.h>
+        #include <zmq.h>
+        #ifdef ZMQ_EXPORT
+        #error ZMQ_EXPORT should be undefined after the header
+        #endif
+        static void release (void *data, void *hint) { (void) data; (void) hint; }
+        static void run (int id, void *arg) { (void) id; (void) arg; }
+        static void body (void *arg) { (void) arg; }
+        int main (void)
+        {
+            zmq_msg_t message;
+            zmq_pollitem_t items[1] = {{0, 0, ZMQ_POLLIN, 0}};
+            zmq_free_fn *free_fn = release;
+            zmq_timer_fn *timer_fn = &run;
+            zmq_thread_fn *thread_fn = body;
+            char assert_size[sizeof message == 64 ? 1 : -1];
+            (void) assert_size; (void) free_fn;
+            zmq_timers_add (zmq_timers_new (), 1, *timer_fn, 0);
+            zmq_threadclose (zmq_threadstart (thread_fn, 0));
+            return zmq_poll (items, 1, 0) + (int) zmq_msg_size (&message);
+        }";
+    let c = file("use.c", text);
+    let cpp = file("use.cpp", text);
+    let cases: [(&Path, &[&str]); 8] = [
+        (&c, &["-std=c99"]),
+        (&c, &["-std=c11"]),
+        (&c, &["-std=gnu99", DRAFT]),
+        (&c, &["-std=gnu11", DRAFT]),
+        (&cpp, &["-std=c++98"]),
+        (&cpp, &["-std=c++17"]),
+        (&cpp, &["-std=c++98", DRAFT]),
+        (&cpp, &["-std=c++17", DRAFT]),
+    ];
+    for (source, standard) in cases {
+        let arguments = [&WARNINGS[..], standard, &["-fsyntax-only"]].concat();
+        succeed(compile(source, &ours(), &arguments), &standard.join(" "));
+    }
+}
+
+/// The function declarations of a header, as its preprocessor leaves them, without attributes.
+fn prototypes(include: &Path, draft: &[&str]) -> Vec<String> {
+    let source = file("prototypes.c", "#define ZMQ_NO_EXPORT\n#include <zmq.h>\n");
+    let text = succeed(compile(&source, include, &[draft, &["-E"]].concat()), "preprocessing");
+    // `# 12 "file"` says where the following lines come from.
+    let mut inside = false;
+    let mut header = String::new();
+    for line in text.lines() {
+        if line.starts_with('#') {
+            inside = line.split('"').nth(1).is_some_and(|path| path.ends_with("/zmq.h"));
+        } else if inside {
+            header.push_str(line);
+            header.push('\n');
+        }
+    }
+    header
+        .split(';')
+        .map(|statement| statement.split_whitespace().collect::<Vec<_>>().join(" "))
+        .filter(|statement| statement.contains("zmq_") && statement.ends_with(')'))
+        .filter(|statement| !statement.contains("typedef") && !statement.contains("__attribute__"))
+        .collect()
+}
+
+fn function_name(prototype: &str) -> &str {
+    let declarator = prototype.split_once('(').expect("a function").0;
+    declarator.rsplit([' ', '*']).find(|word| !word.is_empty()).expect("its name")
+}
+
+#[test]
+fn declares_exactly_the_functions_of_the_api() {
+    for (draft, classes) in [(&[][..], &["stable"][..]), (&[DRAFT], &["stable", "draft"])] {
+        let expected: BTreeSet<&str> = include_str!("abi_functions.txt")
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .filter(|(class, _)| classes.contains(class))
+            .map(|(_, name)| name)
+            .collect();
+        let prototypes = prototypes(&ours(), draft);
+        let declared: BTreeSet<&str> = prototypes.iter().map(|prototype| function_name(prototype)).collect();
+        assert_eq!(declared, expected);
+        assert_eq!(prototypes.len(), expected.len(), "a function is declared twice");
+    }
+}
+
+/// Two declarations of one function must have compatible types, in C and, with C linkage, in C++; and a pointer of one's type takes the other's address.
+#[test]
+fn prototypes_are_compatible_with_upstreams() {
+    for draft in [&[][..], &[DRAFT]] {
+        let mut theirs = prototypes(&upstream(), draft);
+        assert_eq!(theirs.len(), if draft.is_empty() { 70 } else { 96 });
+        if !draft.is_empty() {
+            // On upstream's master, not in the package yet.
+            theirs.push("int zmq_disconnect_peer (void *, uint32_t)".to_owned());
+        }
+        let mut text = "#include <zmq.h>\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n".to_owned();
+        for prototype in &theirs {
+            let name = function_name(prototype);
+            let (result, arguments) = prototype.split_once(name).expect("the name is in it");
+            text += &format!("{prototype};\n{result}(*const pointer_to_{name}) {arguments} = {name};\n");
+        }
+        text += "#ifdef __cplusplus\n}\n#endif\n";
+        for (source, standard) in
+            [(file("types.c", &text), "-std=gnu11"), (file("types.cpp", &text), "-std=c++17")]
+        {
+            // C++ has no tentative `const` objects: give them external linkage there by not warning that they are unused.
+            let flags = [standard, "-Werror", "-Wno-unused", "-fsyntax-only"];
+            succeed(compile(&source, &ours(), &[draft, &flags].concat()), standard);
+        }
+    }
+}
+
+/// The names of a header's macros that take no arguments, and whether each has a value.
+fn macros(include: &Path) -> BTreeSet<(String, bool)> {
+    let text = fs::read_to_string(include.join("zmq.h")).expect("the header");
+    text.lines()
+        .filter_map(|line| line.trim().strip_prefix("#define "))
+        .map(|line| line.split_once(' ').map_or((line, ""), |(name, value)| (name, value.trim())))
+        .filter(|(name, _)| !name.contains('(') && !["ZMQ_EXPORT", "__ZMQ_H_INCLUDED__"].contains(name))
+        .map(|(name, value)| (name.to_owned(), !value.is_empty()))
+        .collect()
+}
+
+/// What a program prints that shows every macro of `names` and the layout of every type.
+fn values(names: &BTreeSet<(String, bool)>, include: &Path, draft: &[&str], which: &str) -> BTreeSet<String> {
+    let mut text = "
+        #include <zmq.h>
+        #include <cstdio>
+        template <typename T> void show (const char *name, T value) { std::printf (\"%s %lld\\n\", name, (long long) value); }
+        void show (const char *name, const char *value) { std::printf (\"%s \\\"%s\\\"\\n\", name, value); }
+        #define SIZE(type) show (#type, sizeof (type)); show (\"alignment of \" #type, __alignof__ (type))
+        #define FIELD(type, field) show (#type \".\" #field, offsetof (type, field)); show (#type \".\" #field \" size\", sizeof (((type *) 0)->field))
+        int main ()
+        {
+            show (\"ZMQ_MAKE_VERSION\", ZMQ_MAKE_VERSION (7, 8, 9));
+            SIZE (zmq_msg_t); SIZE (zmq_fd_t); SIZE (zmq_pollitem_t);
+            FIELD (zmq_pollitem_t, socket); FIELD (zmq_pollitem_t, fd); FIELD (zmq_pollitem_t, events); FIELD (zmq_pollitem_t, revents);
+        #ifdef ZMQ_BUILD_DRAFT_API
+            SIZE (zmq_poller_event_t);
+            FIELD (zmq_poller_event_t, socket); FIELD (zmq_poller_event_t, fd);
+            FIELD (zmq_poller_event_t, user_data); FIELD (zmq_poller_event_t, events);
+        #endif
+        "
+    .to_owned();
+    for (name, valued) in names {
+        let show =
+            if *valued { format!("show (\"{name}\", {name});") } else { format!("show (\"{name}\", \"\");") };
+        text += &format!("#ifdef {name}\n{show}\n#else\nshow (\"{name}\", \"not defined\");\n#endif\n");
+    }
+    text += "return 0; }\n";
+    let source = file(&format!("values-{which}.cpp"), &text);
+    let program = source.with_extension("out");
+    let output = program.to_str().expect("a path in UTF-8");
+    succeed(compile(&source, include, &[draft, &["-std=gnu++11", "-o", output]].concat()), which);
+    let shown = succeed(Command::new(&program).output().expect("it runs"), "a program that prints macros");
+    shown.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn macros_and_layouts_are_upstreams() {
+    let upstream = upstream();
+    let names = macros(&upstream);
+    assert!(names.len() > 230, "only {} macros found", names.len());
+    let extra: Vec<_> = macros(&ours()).difference(&names).cloned().collect();
+    assert!(extra.is_empty(), "upstream doesn't define {extra:?}");
+
+    for draft in [&[][..], &[DRAFT]] {
+        let theirs = values(&names, &upstream, draft, "theirs");
+        let ours = values(&names, &ours(), draft, "ours");
+        // Upstream's master says 4.3.6; the package has 4.3.5.
+        let newer = |line: &&String| !["ZMQ_VERSION 40306", "ZMQ_VERSION_PATCH 6"].contains(&line.as_str());
+        let older = |line: &&String| !["ZMQ_VERSION 40305", "ZMQ_VERSION_PATCH 5"].contains(&line.as_str());
+        assert!(ours.contains("ZMQ_VERSION 40306"), "the version");
+        let missing: Vec<_> = theirs.difference(&ours).filter(older).collect();
+        let different: Vec<_> = ours.difference(&theirs).filter(newer).collect();
+        assert!(missing.is_empty() && different.is_empty(), "upstream has {missing:?}, ours {different:?}");
+    }
+}
