@@ -544,6 +544,67 @@ ZMQ_EXPORT int zmq_ctx_set_ext(void *context, int option, const void *value, siz
 ZMQ_EXPORT int zmq_ctx_get_ext(void *context, int option, void *value, size_t *len);
 #endif
 
+/* Makes an empty message (zmq_msg_init(3)). */
+ZMQ_EXPORT int zmq_msg_init(zmq_msg_t *message);
+
+/* Makes a message of a given size, with arbitrary content (zmq_msg_init_size(3)). */
+ZMQ_EXPORT int zmq_msg_init_size(zmq_msg_t *message, size_t size);
+
+/*
+ Makes a message over memory of the caller's, which `free_fn` gets back with `hint`, once, from any thread. Without a
+ function the memory is never freed, and must not change (zmq_msg_init_data(3)).
+ */
+ZMQ_EXPORT int zmq_msg_init_data(zmq_msg_t *message, void *data, size_t size, zmq_free_fn free_fn, void *hint);
+
+#if defined(ZMQ_BUILD_DRAFT_API)
+/* Makes a message with a copy of a buffer (zmq_msg_init_buffer(3)). */
+ZMQ_EXPORT int zmq_msg_init_buffer(zmq_msg_t *message, const void *data, size_t size);
+#endif
+
+/* Releases a message; it has to be initialised before it can be used again (zmq_msg_close(3)). */
+ZMQ_EXPORT int zmq_msg_close(zmq_msg_t *message);
+
+/* Moves a message; the source is empty then (zmq_msg_move(3)). Moving one to itself does nothing. */
+ZMQ_EXPORT int zmq_msg_move(zmq_msg_t *dest, zmq_msg_t *source);
+
+/* Makes a message refer to another one's body (zmq_msg_copy(3)). Copying one to itself does nothing. */
+ZMQ_EXPORT int zmq_msg_copy(zmq_msg_t *dest, zmq_msg_t *source);
+
+/* The body of a message (zmq_msg_data(3)). */
+ZMQ_EXPORT void *zmq_msg_data(zmq_msg_t *message);
+
+/* The size of a message's body, in bytes (zmq_msg_size(3)). 0, with errno set, if it isn't a message. */
+ZMQ_EXPORT size_t zmq_msg_size(const zmq_msg_t *message);
+
+/* 1 if more parts follow, else 0 (zmq_msg_more(3)). */
+ZMQ_EXPORT int zmq_msg_more(const zmq_msg_t *message);
+
+/* A property of a message: ZMQ_MORE, ZMQ_SHARED or ZMQ_SRCFD (zmq_msg_get(3)). */
+ZMQ_EXPORT int zmq_msg_get(const zmq_msg_t *message, int property);
+
+/* Sets a property of a message. There is none that can be set: always EINVAL (zmq_msg_set(3)). */
+ZMQ_EXPORT int zmq_msg_set(zmq_msg_t *message, int property, int value);
+
+/*
+ A property of the connection that a message came over, as a string that lives as long as the message
+ (zmq_msg_gets(3)).
+ */
+ZMQ_EXPORT const char *zmq_msg_gets(const zmq_msg_t *message, const char *property);
+
+#if defined(ZMQ_BUILD_DRAFT_API)
+/* Sets the routing id, which isn't 0 (zmq_msg_set_routing_id(3)). */
+ZMQ_EXPORT int zmq_msg_set_routing_id(zmq_msg_t *message, uint32_t routing_id);
+
+/* The routing id, 0 if there is none (zmq_msg_routing_id(3)). */
+ZMQ_EXPORT uint32_t zmq_msg_routing_id(zmq_msg_t *message);
+
+/* Sets the group; of a longer one the first ZMQ_GROUP_MAX_LENGTH bytes count. */
+ZMQ_EXPORT int zmq_msg_set_group(zmq_msg_t *message, const char *group);
+
+/* The group, an empty string if there is none. It lives until the group is set, or the message moved or closed. */
+ZMQ_EXPORT const char *zmq_msg_group(zmq_msg_t *message);
+#endif
+
 /* A new socket, or null (zmq_socket(3)). */
 ZMQ_EXPORT void *zmq_socket(void *context, int socket_type);
 

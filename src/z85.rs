@@ -4,6 +4,9 @@
 const DIGITS: &[u8; 85] =
     b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
 
+/// The characters of a key of 32 bytes.
+pub const KEY_TEXT: usize = 40;
+
 /// The value of each byte as a digit; [`NO_DIGIT`] where it is none.
 const VALUES: [u8; 256] = {
     let mut values = [NO_DIGIT; 256];
@@ -41,18 +44,15 @@ pub fn decode_group(text: [u8; 5]) -> Option<[u8; 4]> {
     Some(number.to_be_bytes())
 }
 
-/// Encodes bytes, whose number is a multiple of four (else `None`).
-pub fn encode(bytes: &[u8]) -> Option<Vec<u8>> {
-    let (groups, rest) = bytes.as_chunks::<4>();
-    rest.is_empty().then(|| groups.iter().flat_map(|group| encode_group(*group)).collect())
+/// Encodes bytes; `None` if their number isn't a multiple of four.
+pub fn encode(bytes: &[u8]) -> Option<String> {
+    let (groups, []) = bytes.as_chunks::<4>() else { return None };
+    Some(groups.iter().flat_map(|group| encode_group(*group)).map(char::from).collect())
 }
 
-/// Decodes text, whose length is a multiple of five (else `None`).
+/// Decodes text; `None` if its length isn't a multiple of five, and at least that, or at the first group that [`decode_group`] refuses.
 pub fn decode(text: &[u8]) -> Option<Vec<u8>> {
-    let (groups, rest) = text.as_chunks::<5>();
-    if !rest.is_empty() {
-        return None;
-    }
+    let (groups @ [_, ..], []) = text.as_chunks::<5>() else { return None };
     let mut bytes = Vec::with_capacity(groups.len() * 4);
     for group in groups {
         bytes.extend_from_slice(&decode_group(*group)?);
@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn the_example_of_the_rfc() {
         let bytes = [0x86, 0x4F, 0xD2, 0x6F, 0xB5, 0x59, 0xF7, 0x5B];
-        assert_eq!(encode(&bytes).unwrap(), b"HelloWorld");
+        assert_eq!(encode(&bytes).unwrap(), "HelloWorld");
         assert_eq!(decode(b"HelloWorld").unwrap(), bytes);
     }
 
@@ -81,6 +81,8 @@ mod tests {
     #[test]
     fn what_is_no_z85_is_refused() {
         assert_eq!(encode(&[0; 3]), None);
+        assert_eq!(encode(&[]).as_deref(), Some(""));
+        assert_eq!(decode(b""), None);
         assert_eq!(decode(b"0000"), None);
         assert_eq!(decode(b"00\"00"), None);
         assert_eq!(decode(b"00\xff00"), None);

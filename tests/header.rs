@@ -5,8 +5,9 @@
 use std::collections::BTreeSet;
 use std::env;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-pedantic", "-Werror"];
 const DRAFT: &str = "-DZMQ_BUILD_DRAFT_API";
@@ -43,33 +44,38 @@ fn upstream() -> PathBuf {
         .join("vendor/include")
 }
 
-/// A file in a folder of this test run's own.
-fn file(name: &str, text: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()));
-    fs::write(&path, text).expect("the test folder can be written to");
-    path
+#[derive(Clone, Copy)]
+enum Language {
+    C,
+    Cpp,
 }
 
-/// Runs the compiler of a file: C++ for `.cpp`.
-fn compile(source: &Path, include: &Path, arguments: &[&str]) -> Output {
-    let (variable, fallback) = if source.extension().is_some_and(|extension| extension == "cpp") {
-        ("CXX", "c++")
-    } else {
-        ("CC", "cc")
+/// Runs a compiler on `text`.
+fn compile(language: Language, text: &str, include: &Path, arguments: &[&str]) -> Output {
+    let (variable, fallback, name) = match language {
+        Language::C => ("CC", "cc", "c"),
+        Language::Cpp => ("CXX", "c++", "c++"),
     };
     let compiler = env::var(variable).unwrap_or_else(|_| fallback.to_owned());
     // `CC="ccache gcc"` is common.
     let mut words = compiler.split_whitespace();
-    Command::new(words.next().unwrap_or(fallback))
+    let mut child = Command::new(words.next().unwrap_or(fallback))
         .args(words)
+        .args(["-x", name])
         .args(arguments)
         .arg("-I")
         .arg(include)
-        .arg(source)
-        .output()
+        .arg("-")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .unwrap_or_else(|error| {
             panic!("this test needs a compiler, `{compiler}` (${variable}; Debian: g++): {error}")
-        })
+        });
+    // Compilers read all of their input before they write more than a pipe holds.
+    child.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("the compiler reads");
+    child.wait_with_output().expect("the compiler ends")
 }
 
 fn succeed(output: Output, what: &str) -> String {
@@ -102,28 +108,26 @@ fn compiles_as_c_and_cpp_without_a_warning() {
             zmq_threadclose (zmq_threadstart (thread_fn, 0));
             return zmq_poll (items, 1, 0) + (int) zmq_msg_size (&message);
         }";
-    let c = file("use.c", text);
-    let cpp = file("use.cpp", text);
-    let cases: [(&Path, &[&str]); 8] = [
-        (&c, &["-std=c99"]),
-        (&c, &["-std=c11"]),
-        (&c, &["-std=gnu99", DRAFT]),
-        (&c, &["-std=gnu11", DRAFT]),
-        (&cpp, &["-std=c++98"]),
-        (&cpp, &["-std=c++17"]),
-        (&cpp, &["-std=c++98", DRAFT]),
-        (&cpp, &["-std=c++17", DRAFT]),
+    let cases: [(Language, &[&str]); 8] = [
+        (Language::C, &["-std=c99"]),
+        (Language::C, &["-std=c11"]),
+        (Language::C, &["-std=gnu99", DRAFT]),
+        (Language::C, &["-std=gnu11", DRAFT]),
+        (Language::Cpp, &["-std=c++98"]),
+        (Language::Cpp, &["-std=c++17"]),
+        (Language::Cpp, &["-std=c++98", DRAFT]),
+        (Language::Cpp, &["-std=c++17", DRAFT]),
     ];
-    for (source, standard) in cases {
+    for (language, standard) in cases {
         let arguments = [&WARNINGS[..], standard, &["-fsyntax-only"]].concat();
-        succeed(compile(source, &ours(), &arguments), &standard.join(" "));
+        succeed(compile(language, text, &ours(), &arguments), &standard.join(" "));
     }
 }
 
 /// The function declarations of a header, as its preprocessor leaves them, without attributes.
 fn prototypes(include: &Path, draft: &[&str]) -> Vec<String> {
-    let source = file("prototypes.c", "#define ZMQ_NO_EXPORT\n#include <zmq.h>\n");
-    let text = succeed(compile(&source, include, &[draft, &["-E"]].concat()), "preprocessing");
+    let source = "#define ZMQ_NO_EXPORT\n#include <zmq.h>\n";
+    let text = succeed(compile(Language::C, source, include, &[draft, &["-E"]].concat()), "preprocessing");
     // `# 12 "file"` says where the following lines come from.
     let mut inside = false;
     let mut header = String::new();
@@ -181,12 +185,9 @@ fn prototypes_are_compatible_with_upstreams() {
             text += &format!("{prototype};\n{result}(*const pointer_to_{name}) {arguments} = {name};\n");
         }
         text += "#ifdef __cplusplus\n}\n#endif\n";
-        for (source, standard) in
-            [(file("types.c", &text), "-std=gnu11"), (file("types.cpp", &text), "-std=c++17")]
-        {
-            // C++ has no tentative `const` objects: give them external linkage there by not warning that they are unused.
+        for (language, standard) in [(Language::C, "-std=gnu11"), (Language::Cpp, "-std=c++17")] {
             let flags = [standard, "-Werror", "-Wno-unused", "-fsyntax-only"];
-            succeed(compile(&source, &ours(), &[draft, &flags].concat()), standard);
+            succeed(compile(language, &text, &ours(), &[draft, &flags].concat()), standard);
         }
     }
 }
@@ -229,11 +230,12 @@ fn values(names: &BTreeSet<(String, bool)>, include: &Path, draft: &[&str], whic
         text += &format!("#ifdef {name}\n{show}\n#else\nshow (\"{name}\", \"not defined\");\n#endif\n");
     }
     text += "return 0; }\n";
-    let source = file(&format!("values-{which}.cpp"), &text);
-    let program = source.with_extension("out");
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{which}-{}", std::process::id()));
     let output = program.to_str().expect("a path in UTF-8");
-    succeed(compile(&source, include, &[draft, &["-std=gnu++11", "-o", output]].concat()), which);
+    let arguments = [draft, &["-std=gnu++11", "-o", output]].concat();
+    succeed(compile(Language::Cpp, &text, include, &arguments), which);
     let shown = succeed(Command::new(&program).output().expect("it runs"), "a program that prints macros");
+    fs::remove_file(&program).expect("it is ours");
     shown.lines().map(str::to_owned).collect()
 }
 

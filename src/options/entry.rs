@@ -1,7 +1,8 @@
 //! What the table says about one option, and how it is carried out.
 
-use super::{Features, Options, SocketType, z85};
+use super::{Features, Options, SocketType};
 use crate::error::{Error, Result};
+use crate::z85;
 
 /// A value as C hands it over.
 #[derive(Clone, Copy, Debug)]

@@ -11,7 +11,6 @@ mod features;
 mod rules;
 mod socket_type;
 mod table;
-pub mod z85;
 
 pub use address_mask::AddressMask;
 pub(crate) use address_mask::parse_ipv4;
