@@ -9,10 +9,21 @@ use crate::message::{MAX_INLINE, Message};
 /// When more than this is missing of a body, it is worth a read of its own, straight into its place.
 pub const DIRECT_READ: usize = 8 * 1024;
 
-/// What [`Decoder::decode`] came to.
+/// What [`Decoder::decode_into`] came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// A message, or one part of it, of any [`crate::message::Kind`] that its socket type takes, is in `out`.
+    Message,
+    /// All input was consumed; more is needed.
+    Need,
+    /// All input was consumed, and more than [`DIRECT_READ`] bytes are missing of a body: read into [`Decoder::body`].
+    Body,
+}
+
+/// What [`Decoder::decode`] came to; see [`Progress`].
 #[derive(Debug)]
 pub enum Decoded {
-    /// A message, or one part of it. Any [`crate::message::Kind`] that its socket type takes.
+    /// A message, or one part of it.
     Message(Message),
     /// All input was consumed; more is needed.
     Need,
@@ -81,24 +92,49 @@ impl Decoder {
         Self { framing: Framing::Raw(chunk.max(1)), ..Self::for_handshake(Version::V1, -1) }
     }
 
-    /// Makes at most one message of the beginning of `input`, and says how many bytes that took.
+    /// Makes at most one message of the beginning of `input`, puts it in `out`, and says how many bytes that took.
+    ///
+    /// `out` is best the place where the message stays: moving it afterwards can cost more than decoding it.
     ///
     /// # Errors
     /// [`ProtocolError`] if the bytes aren't ZMTP, a body is longer than allowed, or memory is short. The connection
     /// is to be closed; a further call is harmless, but meaningless.
     #[inline]
-    pub fn decode(&mut self, input: &[u8]) -> Result<(usize, Decoded), ProtocolError> {
+    pub fn decode_into(
+        &mut self,
+        input: &[u8],
+        out: &mut Message,
+    ) -> Result<(usize, Progress), ProtocolError> {
         // A short data frame that is there as a whole.
         if let [flags @ (0 | frame::MORE), length, rest @ ..] = input
             && usize::from(*length) < self.short
             && let Some(body) = rest.get(..usize::from(*length))
-            && let Ok(mut message) = Message::from_slice(body)
+            && out.assign(body).is_ok()
         {
             if *flags != 0 {
-                message.set_more(true);
+                out.set_more(true);
             }
-            return Ok((2 + body.len(), Decoded::Message(message)));
+            return Ok((2 + body.len(), Progress::Message));
         }
+        let (used, decoded) = self.decode_any(input)?;
+        Ok((
+            used,
+            match decoded {
+                Decoded::Message(message) => {
+                    *out = message;
+                    Progress::Message
+                }
+                Decoded::Need => Progress::Need,
+                Decoded::Body => Progress::Body,
+            },
+        ))
+    }
+
+    /// As [`Self::decode_into`], for where speed doesn't matter.
+    ///
+    /// # Errors
+    /// As for [`Self::decode_into`].
+    pub fn decode(&mut self, input: &[u8]) -> Result<(usize, Decoded), ProtocolError> {
         self.decode_any(input)
     }
 

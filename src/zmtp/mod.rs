@@ -17,7 +17,7 @@ pub mod heartbeat;
 pub mod mechanism;
 pub mod properties;
 
-pub use decoder::{Decoded, Decoder};
+pub use decoder::{Decoded, Decoder, Progress};
 pub use encoder::Encoder;
 pub use error::{HandshakeEvent, ProtocolError};
 pub use frame::Version;

@@ -198,3 +198,19 @@ fn raw_input_is_cut_into_messages() {
     let messages = decode_all(&mut decoder, b"\x04\xff56789", || 100).unwrap();
     assert_eq!(messages.iter().map(Message::data).collect::<Vec<_>>(), [&b"\x04\xff56"[..], b"789"]);
 }
+
+#[test]
+fn a_message_is_decoded_in_its_place() {
+    let mut decoder = decoder(Version::V3_1, -1);
+    let mut out = message(Kind::Subscribe, true, &[1; 100]);
+    out.set_group(b"a group that needs an allocation of its own, since it is long").unwrap();
+    assert_eq!(decoder.decode_into(b"\x00\x02hi", &mut out), Ok((4, Progress::Message)));
+    assert_eq!((out.kind(), out.more(), out.data(), out.group()), (Kind::Data, false, &b"hi"[..], &b""[..]));
+    assert_eq!(decoder.decode_into(b"\x01\x02ho\x00", &mut out), Ok((4, Progress::Message)));
+    assert!(out.more());
+    assert_eq!(decoder.decode_into(b"\x00", &mut out), Ok((1, Progress::Need)));
+    assert_eq!(decoder.decode_into(b"\x01", &mut out), Ok((1, Progress::Need)));
+    assert_eq!(out.data(), b"ho", "nothing happens to it before a message is complete");
+    assert_eq!(decoder.decode_into(b"!\x00", &mut out), Ok((1, Progress::Message)));
+    assert_eq!((out.data(), out.more()), (&b"!"[..], false));
+}
