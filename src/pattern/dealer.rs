@@ -51,3 +51,50 @@ impl Pattern for Dealer {
         self.outbound.terminated(pipe);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::error::Error;
+    use crate::options::SocketType;
+    use crate::pattern::testing::Socket;
+
+    #[test]
+    fn sends_to_and_hears_its_peers_in_turn() {
+        let mut dealer = Socket::new(SocketType::Dealer);
+        assert_eq!(dealer.send(&["x"]), Err(Error::Again));
+        let (mut a, mut b) = (dealer.peer(), dealer.peer());
+        for body in ["1", "2", "3"] {
+            dealer.send(&[body]).unwrap();
+        }
+        assert_eq!(a.recv_all(&mut dealer), ["1", "3"]);
+        assert_eq!(b.recv_all(&mut dealer), ["2"]);
+        a.send(&mut dealer, &["a1"]);
+        a.send(&mut dealer, &["a2"]);
+        b.send(&mut dealer, &["b1"]);
+        assert!(dealer.has_in());
+        let received = std::iter::from_fn(|| dealer.recv().ok()).flatten().collect::<Vec<_>>();
+        assert_eq!(received, ["a1", "b1", "a2"]);
+        assert!(!dealer.has_in() && dealer.has_out());
+    }
+
+    #[test]
+    fn a_full_peer_does_not_hold_up_the_others() {
+        let mut dealer = Socket::new(SocketType::Dealer);
+        dealer.options.sndhwm = 1;
+        let (mut a, mut b) = (dealer.peer(), dealer.peer());
+        dealer.send(&["1"]).unwrap();
+        dealer.send(&["2"]).unwrap();
+        assert_eq!(dealer.send(&["x"]), Err(Error::Again));
+        assert_eq!(b.recv_all(&mut dealer), ["2"]);
+        dealer.send(&["3"]).unwrap();
+        assert_eq!(b.recv_all(&mut dealer), ["3"]);
+        assert_eq!(a.recv_all(&mut dealer), ["1"]);
+    }
+
+    #[test]
+    fn a_probe_is_an_empty_message() {
+        let mut dealer = Socket::new(SocketType::Dealer);
+        dealer.options.probe_router = true;
+        assert_eq!(dealer.peer().recv(&mut dealer).unwrap(), [""]);
+    }
+}

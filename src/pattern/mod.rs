@@ -5,11 +5,14 @@
 
 mod dealer;
 mod pair;
+mod peers;
 mod pull;
 mod push;
 mod rep;
 mod req;
+mod router;
 pub mod routing;
+mod stream;
 pub mod subscriptions;
 #[cfg(test)]
 mod testing;
@@ -90,8 +93,10 @@ pub fn new(socket_type: SocketType) -> Option<Box<dyn Pattern>> {
         SocketType::Req => Box::new(req::Req::default()),
         SocketType::Rep => Box::new(rep::Rep::default()),
         SocketType::Dealer => Box::new(dealer::Dealer::default()),
+        SocketType::Router => Box::new(router::Router::default()),
         SocketType::Pull => Box::new(pull::Pull::default()),
         SocketType::Push => Box::new(push::Push::default()),
+        SocketType::Stream => Box::new(stream::Stream::default()),
         _ => return None,
     })
 }
