@@ -18,7 +18,7 @@ pub use context::ContextOptions;
 pub use entry::{Applied, Given, Got, RuntimeValue, write_int};
 pub use features::Features;
 pub use socket_type::SocketType;
-pub use table::{id, name};
+pub use table::{id, is_built_in, name};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -331,6 +331,11 @@ pub fn name(id: i32) -> Option<&'static str> {
     find(id).ok().map(|entry| entry.name)
 }
 
+/// Whether an option belongs to the library, or to one of the parts that are there.
+pub fn is_built_in(id: i32, features: &Features) -> bool {
+    find(id).is_ok_and(|entry| (entry.feature)(features))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
