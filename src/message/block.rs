@@ -35,7 +35,6 @@ const BODY: usize = size_of::<Header>();
 
 impl Header {
     /// One allocation for header and body, with one reference. The content of the body is arbitrary, but initialised.
-    #[inline]
     pub(super) fn with_body(size: usize) -> Option<NonNull<Header>> {
         if size > isize::MAX as usize - BODY {
             return None;
@@ -46,6 +45,14 @@ impl Header {
         // SAFETY: the block is large enough for a header, and malloc aligns for any fundamental type (16 bytes here).
         unsafe { header.write(Header { refs: AtomicUsize::new(1), release: free_body }) };
         initialise(Self::body(header), size);
+        Some(header)
+    }
+
+    /// As [`Header::with_body`], with a copy of `content`.
+    pub(super) fn with_copy(content: &[u8]) -> Option<NonNull<Header>> {
+        let header = Self::with_body(content.len())?;
+        // SAFETY: the body was just allocated with this size.
+        unsafe { Self::body(header).copy_from_nonoverlapping(content.as_ptr(), content.len()) };
         Some(header)
     }
 

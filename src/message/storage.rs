@@ -21,17 +21,30 @@ const MAX_INLINE_GROUP: usize = 14;
 #[repr(C, align(8))]
 pub struct Message {
     metadata: ManuallyDrop<Option<Arc<Metadata>>>,
-    /// The body, or an [`Outline`].
-    inline: [MaybeUninit<u8>; MAX_INLINE],
-    /// Length of an inline body, else 0.
-    len: u8,
-    /// See [`state`].
-    state: u16,
-    routing_id: u32,
+    /// The body, or an [`Outline`]. The last byte of an inline body that fills all room is in `head`.
+    body: [MaybeUninit<u64>; 4],
+    /// In the order of memory: the last byte of such a body; the length of an inline body, else 0; [`state`] (2 bytes); the
+    /// routing id (4 bytes).
+    ///
+    /// One word, like those of the body, because a message is composed and moved on right away: a processor can
+    /// load what it has just stored only if it was stored in one piece. With a field for each this costs more than anything
+    /// else that is done to a short message.
+    head: u64,
     group: Group,
 }
 
-/// The parts of [`Message::state`].
+/// Where the parts of [`Message::head`] are.
+mod head {
+    const fn shift(first_byte: u32, bytes: u32) -> u32 {
+        8 * if cfg!(target_endian = "little") { first_byte } else { 8 - bytes - first_byte }
+    }
+    pub const LAST_BYTE: u32 = shift(0, 1);
+    pub const LEN: u32 = shift(1, 1);
+    pub const STATE: u32 = shift(2, 2);
+    pub const ROUTING_ID: u32 = shift(4, 4);
+}
+
+/// The state of a message.
 ///
 /// It carries a magic number, so that a message that was closed, or never initialised, is noticed.
 pub(super) mod state {
@@ -76,6 +89,8 @@ struct Outline {
 #[derive(Clone, Copy)]
 #[repr(C)]
 union Group {
+    /// To compose it in whole words.
+    words: [u64; 2],
     short: ShortGroup,
     long: LongGroup,
 }
@@ -100,9 +115,12 @@ struct LongGroup {
 
 const LONG_GROUP: u8 = 0xff;
 
+/// Where an inline body begins.
+const INLINE_AT: usize = offset_of!(Message, body);
+
 const _: () = {
     assert!(size_of::<Message>() == 64 && align_of::<Message>() == 8);
-    assert!(offset_of!(Message, inline) % align_of::<Outline>() == 0 && size_of::<Outline>() <= MAX_INLINE);
+    assert!(offset_of!(Message, body) + 32 == offset_of!(Message, head) && size_of::<Outline>() <= 32);
     assert!(MAGIC & (OWNING | STORAGE | MORE | SHARED | KIND) == 0 && MAGIC & MAGIC_MASK == MAGIC);
     assert!(MAGIC_MASK & (OWNING | STORAGE | MORE | SHARED | KIND) == 0);
 };
@@ -116,7 +134,7 @@ unsafe impl Sync for Message {}
 impl Drop for Message {
     #[inline]
     fn drop(&mut self) {
-        if self.state & OWNING != 0 {
+        if self.state() & OWNING != 0 {
             self.release();
         }
     }
@@ -126,48 +144,80 @@ impl Message {
     /// An empty message.
     #[inline]
     pub const fn new() -> Self {
+        Self::compose([0; 4], 0, 0, INLINE)
+    }
+
+    /// Takes the message out and leaves an empty one, as [`std::mem::take`] does.
+    ///
+    /// It is the quicker one if the message was composed or changed just before, as when it is written to a pipe: it
+    /// moves word by word, as a message is composed (see the field `head`), where the compiler would load pairs of words, for
+    /// which the processor has to wait until the stores are through.
+    #[inline(always)]
+    pub fn take(&mut self) -> Message {
+        let from = ptr::from_mut(self).cast::<MaybeUninit<u64>>();
+        // SAFETY: a message is eight words. It isn't used any more before it is overwritten.
+        let words: [MaybeUninit<u64>; 8] = unsafe { std::array::from_fn(|i| from.add(i).read_volatile()) };
+        // SAFETY: the message has been moved out, so it isn't dropped here; all its words are there.
+        unsafe {
+            ptr::write(self, Message::new());
+            std::mem::transmute::<[MaybeUninit<u64>; 8], Message>(words)
+        }
+    }
+
+    /// A message with this body, or part of one, and head.
+    #[inline(always)]
+    const fn compose(body: [u64; 4], last_byte: u8, len: u8, state: u16) -> Self {
+        let [a, b, c, d] = body;
+        let head = (last_byte as u64) << head::LAST_BYTE
+            | (len as u64) << head::LEN
+            | ((MAGIC | state) as u64) << head::STATE;
         Self {
             metadata: ManuallyDrop::new(None),
-            inline: [MaybeUninit::uninit(); MAX_INLINE],
-            len: 0,
-            state: MAGIC | INLINE,
-            routing_id: 0,
-            group: Group { short: ShortGroup { len: 0, text: [0; MAX_INLINE_GROUP + 1] } },
+            body: [MaybeUninit::new(a), MaybeUninit::new(b), MaybeUninit::new(c), MaybeUninit::new(d)],
+            head,
+            // A short one of length 0.
+            group: Group { words: [0; 2] },
         }
+    }
+
+    #[inline(always)]
+    const fn outlined(state: u16, outline: Outline) -> Self {
+        let mut message = Self::compose([0; 4], 0, 0, state);
+        // SAFETY: `body` is large enough and aligned for an Outline (asserted above).
+        unsafe { (&raw mut message.body).cast::<Outline>().write(outline) };
+        message
     }
 
     /// A message of `size` bytes, whose content is arbitrary.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
-    #[inline]
+    #[inline(always)]
     pub fn with_size(size: usize) -> Result<Self> {
         if size <= MAX_INLINE {
-            let mut message = Self::new();
-            message.inline = [MaybeUninit::new(0); MAX_INLINE];
-            message.len = size as u8;
-            return Ok(message);
+            return Ok(Self::compose([0; 4], 0, size as u8, INLINE));
         }
-        let owner = Header::with_body(size).ok_or(Error::OutOfMemory)?;
-        let outline = Outline { data: Header::body(owner), len: size, owner: owner.as_ptr() };
-        Ok(Self::outlined(OWNED | OWNING, outline))
+        Ok(Self::owning(Header::with_body(size).ok_or(Error::OutOfMemory)?, size))
     }
 
     /// A message with a copy of `body`.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
-    #[inline]
+    // Always inlined, like `with_size`, so that the message is composed in its place and not in a `Result` on the way there.
+    #[inline(always)]
     pub fn from_slice(body: &[u8]) -> Result<Self> {
         if body.len() <= MAX_INLINE {
-            let mut message = Self::new();
-            message.len = body.len() as u8;
-            copy_short(body, &mut message.inline);
-            return Ok(message);
+            let (words, last_byte) = to_words(body);
+            return Ok(Self::compose(words, last_byte, body.len() as u8, INLINE));
         }
-        let mut message = Self::with_size(body.len())?;
-        message.data_mut().copy_from_slice(body);
-        Ok(message)
+        Ok(Self::owning(Header::with_copy(body).ok_or(Error::OutOfMemory)?, body.len()))
+    }
+
+    /// A message that has the body of this owner, which nobody else refers to.
+    #[inline(always)]
+    fn owning(owner: NonNull<Header>, len: usize) -> Self {
+        Self::outlined(OWNED | OWNING, Outline { data: Header::body(owner), len, owner: owner.as_ptr() })
     }
 
     /// Replaces this message by one with a copy of `body`, without flags.
@@ -234,12 +284,25 @@ impl Message {
         Self::outlined(SLICE | OWNING, Outline { data, len, owner: owner.as_ptr() })
     }
 
-    const fn outlined(state: u16, outline: Outline) -> Self {
-        let mut message = Self::new();
-        message.state = MAGIC | state;
-        // SAFETY: `inline` is large enough and aligned for an Outline (asserted above).
-        unsafe { (&raw mut message.inline).cast::<Outline>().write(outline) };
-        message
+    #[inline]
+    pub(super) fn state(&self) -> u16 {
+        (self.head >> head::STATE) as u16
+    }
+
+    /// Sets the bits of `mask`, which may be MORE and KIND, to those of `value`.
+    #[inline]
+    pub(super) fn set_state(&mut self, mask: u16, value: u16) {
+        debug_assert!(mask & !(MORE | KIND) == 0 && value & !mask == 0);
+        // Storing a part of the head would delay whoever moves the message next, so it is done only if need be.
+        if self.state() & mask != value {
+            self.change(mask, value);
+        }
+    }
+
+    /// Sets the bits of `mask` to those of `value`.
+    #[inline]
+    fn change(&mut self, mask: u16, value: u16) {
+        self.head = (self.head & !(u64::from(mask) << head::STATE)) | u64::from(value) << head::STATE;
     }
 
     /// Only for a message that isn't inline.
@@ -247,26 +310,39 @@ impl Message {
     fn outline(&self) -> Outline {
         debug_assert!(!self.is_inline());
         // SAFETY: all messages that aren't inline have an Outline in the place of the body.
-        unsafe { (&raw const self.inline).cast::<Outline>().read() }
+        unsafe { (&raw const self.body).cast::<Outline>().read() }
     }
 
     /// Where the body begins. May be null or dangling if it is empty.
     #[inline]
     pub fn as_ptr(&self) -> *const u8 {
-        if self.is_inline() { self.inline.as_ptr().cast() } else { self.outline().data }
+        if self.is_inline() {
+            ptr::from_ref(self).wrapping_byte_add(INLINE_AT).cast()
+        } else {
+            self.outline().data
+        }
     }
 
     /// As [`Message::as_ptr`], to write to. A constant or shared body must not be written to.
     #[inline]
     pub fn as_mut_ptr(&mut self) -> *mut u8 {
-        if self.is_inline() { self.inline.as_mut_ptr().cast() } else { self.outline().data }
+        if self.is_inline() {
+            ptr::from_mut(self).wrapping_byte_add(INLINE_AT).cast()
+        } else {
+            self.outline().data
+        }
     }
 
     /// The number of bytes of the body.
     #[inline]
     #[allow(clippy::len_without_is_empty, reason = "stands with the rest of the interface")]
     pub fn len(&self) -> usize {
-        if self.is_inline() { usize::from(self.len) } else { self.outline().len }
+        if self.is_inline() { usize::from(self.inline_len()) } else { self.outline().len }
+    }
+
+    #[inline]
+    fn inline_len(&self) -> u8 {
+        (self.head >> head::LEN) as u8
     }
 
     /// The body.
@@ -285,7 +361,7 @@ impl Message {
     /// memory for that the result is empty (it can't happen to a message made by [`Message::with_size`] and not shared).
     #[inline]
     pub fn data_mut(&mut self) -> &mut [u8] {
-        if (self.state & STORAGE == CONSTANT || self.state & SHARED != 0) && self.unshare().is_err() {
+        if (self.state() & STORAGE == CONSTANT || self.state() & SHARED != 0) && self.unshare().is_err() {
             return &mut [];
         }
         let (data, len) = (self.as_mut_ptr(), self.len());
@@ -305,12 +381,13 @@ impl Message {
             let copy = ManuallyDrop::new(Self::from_slice(self.data())?);
             // SAFETY: the storage that this message refers to is replaced in the same breath.
             unsafe { self.release_storage() };
-            self.inline = copy.inline;
-            self.len = copy.len;
-            // The copy's share of OWNING adds to this message's.
-            self.state = (self.state & !STORAGE) | (copy.state & (STORAGE | OWNING));
+            self.body = copy.body;
+            // All of the head but the flags and the routing id. What the message owned besides it still owns.
+            let kept = MORE | KIND | (self.state() & OWNING);
+            let kept = u64::from(kept) << head::STATE | u64::from(u32::MAX) << head::ROUTING_ID;
+            self.head = copy.head | (self.head & kept);
         }
-        self.state &= !SHARED;
+        self.change(SHARED, 0);
         Ok(())
     }
 
@@ -320,18 +397,18 @@ impl Message {
             return;
         }
         if self.is_inline() {
-            self.len = len as u8;
+            self.head = (self.head & !(0xff << head::LEN)) | (len as u64) << head::LEN;
         } else {
             let outline = Outline { len, ..self.outline() };
             // SAFETY: as in `outlined`.
-            unsafe { (&raw mut self.inline).cast::<Outline>().write(outline) };
+            unsafe { (&raw mut self.body).cast::<Outline>().write(outline) };
         }
     }
 
     /// A second message with the same body, metadata, group and flags. Bodies that aren't inline aren't copied, but shared.
     #[inline]
     pub fn share(&mut self) -> Message {
-        if self.state & OWNING != 0 {
+        if self.state() & OWNING != 0 {
             self.add_refs();
         }
         // SAFETY: everything that the copy owns was counted once more.
@@ -341,9 +418,9 @@ impl Message {
     fn add_refs(&mut self) {
         // SAFETY: owners are there as long as a message refers to them.
         unsafe {
-            match self.state & STORAGE {
+            match self.state() & STORAGE {
                 // The first time the count begins; nobody else can know of the owner yet.
-                OWNED if self.state & SHARED == 0 => (*self.outline().owner).set_refs(2),
+                OWNED if self.state() & SHARED == 0 => (*self.outline().owner).set_refs(2),
                 OWNED | SLICE => (*self.outline().owner).add_ref(),
                 _ => {}
             }
@@ -351,8 +428,8 @@ impl Message {
                 group.owner.as_ref().add_ref();
             }
         }
-        if matches!(self.state & STORAGE, OWNED | SLICE) {
-            self.state |= SHARED;
+        if matches!(self.state() & STORAGE, OWNED | SLICE) {
+            self.change(SHARED, SHARED);
         }
         std::mem::forget(Option::clone(&self.metadata));
     }
@@ -361,7 +438,7 @@ impl Message {
     fn release(&mut self) {
         // Nothing may be released twice, even if the caller's free function gets at the message again.
         let mut this = ManuallyDrop::new(std::mem::take(self));
-        self.state = 0;
+        self.change(u16::MAX, 0);
         // SAFETY: `this` isn't used after this block, and isn't dropped.
         unsafe {
             ManuallyDrop::drop(&mut this.metadata);
@@ -376,14 +453,14 @@ impl Message {
     /// The body isn't used afterwards.
     #[inline]
     unsafe fn release_storage(&mut self) {
-        let storage = self.state & STORAGE;
+        let storage = self.state() & STORAGE;
         if storage != OWNED && storage != SLICE {
             return;
         }
         // SAFETY: such messages have an owner, and hold a reference to it: the only one if it isn't counted.
         unsafe {
             let owner = NonNull::new_unchecked(self.outline().owner);
-            if storage == OWNED && self.state & SHARED == 0 {
+            if storage == OWNED && self.state() & SHARED == 0 {
                 Header::free(owner)
             } else {
                 Header::drop_ref(owner)
@@ -391,28 +468,17 @@ impl Message {
         }
     }
 
-    #[inline]
-    pub(super) fn state(&self) -> u16 {
-        self.state
-    }
-
-    /// Sets the bits of `mask`, which may be MORE and KIND, to those of `value`.
-    #[inline]
-    pub(super) fn set_state(&mut self, mask: u16, value: u16) {
-        debug_assert!(mask & !(MORE | KIND) == 0 && value & !mask == 0);
-        self.state = (self.state & !mask) | value;
-    }
-
     /// The peer's routing id, for SERVER and PEER sockets; 0 if there is none.
     #[inline]
     pub fn routing_id(&self) -> u32 {
-        self.routing_id
+        (self.head >> head::ROUTING_ID) as u32
     }
 
     /// Sets the peer's routing id; 0 for none.
     #[inline]
     pub fn set_routing_id(&mut self, routing_id: u32) {
-        self.routing_id = routing_id;
+        let others = self.head & !(u64::from(u32::MAX) << head::ROUTING_ID);
+        self.head = others | u64::from(routing_id) << head::ROUTING_ID;
     }
 
     /// The properties of the connection that the message came over.
@@ -425,7 +491,7 @@ impl Message {
     #[inline]
     pub fn set_metadata(&mut self, metadata: Option<Arc<Metadata>>) {
         if metadata.is_some() {
-            self.state |= OWNING;
+            self.change(OWNING, OWNING);
         }
         *self.metadata = metadata;
     }
@@ -473,7 +539,7 @@ impl Message {
                 ptr::copy_nonoverlapping(group.as_ptr(), Header::body(owner), group.len());
                 Header::body(owner).add(group.len()).write(0);
             }
-            self.state |= OWNING;
+            self.change(OWNING, OWNING);
             Group { long: LongGroup { mark: LONG_GROUP, len, owner } }
         };
         if let Some(old) = self.long_group() {
@@ -495,47 +561,63 @@ impl Message {
             return false;
         }
         // SAFETY: the caller says so; integers have no invalid values.
-        let (state, len) =
-            unsafe { ((&raw const (*message).state).read(), (&raw const (*message).len).read()) };
+        let head = unsafe { (&raw const (*message).head).read() };
+        let (state, len) = ((head >> head::STATE) as u16, (head >> head::LEN) as u8);
         state & MAGIC_MASK == MAGIC && usize::from(len) <= MAX_INLINE
     }
 
     /// Releases the message and makes it an invalid one.
     #[inline]
     pub fn close(&mut self) {
-        if self.state & OWNING != 0 {
+        if self.state() & OWNING != 0 {
             self.release();
         }
-        self.state = 0;
+        self.change(u16::MAX, 0);
     }
 }
 
-/// Copies up to [`MAX_INLINE`] bytes without a call or a loop: two overlapping pieces reach every length of a range.
+/// Up to [`MAX_INLINE`] bytes as words, padded with zeros, and the one that they have no room for. Without a call, a
+/// loop or a store: it is all put together in registers.
 #[inline(always)]
-fn copy_short(from: &[u8], to: &mut [MaybeUninit<u8>; MAX_INLINE]) {
-    /// # Safety
-    /// `N <= len`, and both regions have `len` bytes.
-    #[inline(always)]
-    unsafe fn both_ends<const N: usize>(from: *const u8, to: *mut u8, len: usize) {
-        // SAFETY: both pieces lie within the regions, which can't overlap: one is a `&mut`.
-        unsafe {
-            to.cast::<[u8; N]>().write_unaligned(from.cast::<[u8; N]>().read_unaligned());
-            let last = len - N;
-            to.add(last).cast::<[u8; N]>().write_unaligned(from.add(last).cast::<[u8; N]>().read_unaligned());
-        }
-    }
-    let (len, from, to) = (from.len(), from.as_ptr(), to.as_mut_ptr().cast::<u8>());
+fn to_words(bytes: &[u8]) -> ([u64; 4], u8) {
+    let len = bytes.len();
     debug_assert!(len <= MAX_INLINE);
-    // SAFETY: the ranges of `len` say that the pieces fit.
-    unsafe {
-        match len {
-            0 => {}
-            1 => to.write(from.read()),
-            2..4 => both_ends::<2>(from, to, len),
-            4..8 => both_ends::<4>(from, to, len),
-            8..16 => both_ends::<8>(from, to, len),
-            16..=32 => both_ends::<16>(from, to, len),
-            _ => ptr::copy_nonoverlapping(from, to, MAX_INLINE),
+    // The words are put together as little-endian numbers, and turned at the end.
+    let word = |at: usize| {
+        debug_assert!(at + 8 <= len);
+        // SAFETY: it is asked for words within the bytes only.
+        u64::from_le_bytes(unsafe { bytes.as_ptr().add(at).cast::<[u8; 8]>().read_unaligned() })
+    };
+    // The bytes behind the last whole word: those of the slice's last eight that aren't in it. Shifted in two steps because
+    // there may be none.
+    let rest = || (word(len - 8) >> 1) >> (63 - 8 * (len % 8));
+    let (words, last_byte) = match len / 8 {
+        0 => ([up_to_seven(bytes), 0, 0, 0], 0),
+        1 => ([word(0), rest(), 0, 0], 0),
+        2 => ([word(0), word(8), rest(), 0], 0),
+        3 => ([word(0), word(8), word(16), rest()], 0),
+        _ => (
+            [word(0), word(8), word(16), word(24)],
+            if len == MAX_INLINE { bytes[MAX_INLINE - 1] } else { 0 },
+        ),
+    };
+    (words.map(u64::to_le), last_byte)
+}
+
+/// Up to seven bytes as a little-endian number.
+#[inline(always)]
+fn up_to_seven(bytes: &[u8]) -> u64 {
+    match bytes {
+        [] => 0,
+        &[a] => a.into(),
+        &[a, b] => u64::from(u16::from_le_bytes([a, b])),
+        &[a, b, c] => u64::from(u32::from_le_bytes([a, b, c, 0])),
+        &[a, b, c, d, ..] => {
+            let len = bytes.len();
+            let (low, high) =
+                ([a, b, c, d], [bytes[len - 4], bytes[len - 3], bytes[len - 2], bytes[len - 1]]);
+            // Where both have a byte they have the same one.
+            u64::from(u32::from_le_bytes(low)) | u64::from(u32::from_le_bytes(high)) << (8 * (len - 4))
         }
     }
 }

@@ -84,6 +84,47 @@ fn with_size_can_be_filled() {
 }
 
 #[test]
+fn take_moves_everything() {
+    let metadata = Metadata::builder().build();
+    for size in sizes() {
+        let body = pattern(size);
+        let mut message = Message::from_slice(&body).unwrap();
+        message.set_metadata(Some(metadata.clone()));
+        message.set_group(&[b'g'; 20]).unwrap();
+        message.set_more(true);
+        message.set_routing_id(7);
+        let taken = message.take();
+        assert!(
+            message.is_empty()
+                && !message.more()
+                && message.metadata().is_none()
+                && message.group().is_empty()
+        );
+        assert_eq!((taken.data(), taken.group(), taken.more()), (&body[..], &[b'g'; 20][..], true));
+        assert_eq!((taken.routing_id(), taken.metadata().is_some()), (7, true));
+    }
+    assert_eq!(Arc::strong_count(&metadata), 1);
+}
+
+#[test]
+fn unsharing_keeps_everything_else() {
+    for size in [20, 40] {
+        let mut message = Message::from_static(&[1; 40][..size]);
+        message.set_group(&[b'g'; 20]).unwrap();
+        message.set_more(true);
+        message.set_kind(Kind::Pong);
+        message.set_routing_id(7);
+        message.data_mut()[size - 1] = 2;
+        let copy = message.share();
+        assert_eq!(
+            (copy.group(), copy.more(), copy.kind(), copy.routing_id()),
+            (&[b'g'; 20][..], true, Kind::Pong, 7)
+        );
+        assert_eq!((copy.len(), copy.data()[0], copy.data()[size - 1]), (size, 1, 2));
+    }
+}
+
+#[test]
 fn absurd_sizes_are_out_of_memory() {
     for size in [usize::MAX, usize::MAX - 16, isize::MAX as usize, isize::MAX as usize - 16] {
         assert_eq!(Message::with_size(size).unwrap_err(), Error::OutOfMemory);
@@ -216,15 +257,19 @@ fn most_garbage_is_no_message() {
 
 #[test]
 fn flags_and_kinds_are_independent() {
-    let mut message = Message::from_slice(&[0; 40]).unwrap();
-    for kind in Kind::ALL {
-        for more in [true, false] {
+    for size in [0, 33, 40] {
+        let body = pattern(size);
+        let mut message = Message::from_slice(&body).unwrap();
+        for (kind, more) in Kind::ALL.into_iter().flat_map(|kind| [(kind, true), (kind, false)]) {
             message.set_kind(kind);
             message.set_more(more);
+            message.set_routing_id(0xdead_0000 + kind as u32);
             assert_eq!((message.kind(), message.more(), message.is_data()), (kind, more, kind == Kind::Data));
-            assert!(is_valid(&message) && message.len() == 40 && !message.is_shared());
+            assert!(is_valid(&message) && message.data() == body && !message.is_shared());
+            assert_eq!(message.routing_id(), 0xdead_0000 + kind as u32);
         }
     }
+    let mut message = Message::from_slice(&[0; 40]).unwrap();
     message.set_kind(Kind::Ping);
     message.set_more(true);
     message.set_routing_id(0xdead_beef);
