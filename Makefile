@@ -10,7 +10,7 @@ export PREFIX DESTDIR LIBDIR INCLUDEDIR
 LIBRARY = target/release/libzmq.so
 STAGE = $(CURDIR)/target/stage
 
-.PHONY: all library demo stage bench reference install uninstall clean
+.PHONY: all library demo stage test check bench compat-reference reference install uninstall clean
 
 all: library
 
@@ -33,6 +33,25 @@ stage: library
 demo: stage reference
 	@scripts/deps.sh c
 	@scripts/demo.sh
+
+test: library
+	@scripts/deps.sh c upstream
+	@scripts/test.sh
+
+# The documentation is that for contributors, with private items, so links to them lead somewhere.
+check:
+	@scripts/deps.sh build
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+	$(CARGO) fmt --check --manifest-path compat-tests/Cargo.toml
+	$(CARGO) clippy --manifest-path compat-tests/Cargo.toml --all-targets -- -D warnings
+	$(CARGO) test --quiet --test header_fresh --test layers
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --no-deps --document-private-items
+
+# Upstream's tests on upstream's library, beside ours: the report with both columns.
+compat-reference: library
+	@scripts/deps.sh c upstream
+	$(CARGO) run --manifest-path compat-tests/Cargo.toml -- both
 
 # QUICK=1, FILTER=text, RUNS=n, OURS=file: see benches/run.sh.
 bench: reference $(if $(OURS),,library)

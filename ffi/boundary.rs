@@ -97,7 +97,7 @@ pub unsafe fn slice<'a>(data: *const c_void, len: usize) -> Result<&'a [u8]> {
 /// A buffer that C passed for writing. Null is fine as long as it is empty.
 ///
 /// # Errors
-/// As [`slice`].
+/// As [`slice()`].
 ///
 /// # Safety
 /// `data` is null or points to `len` bytes that outlive `'a` and that nothing else uses meanwhile.

@@ -2,9 +2,10 @@
 # deps.sh WHAT...: makes sure that what a target needs is installed. What is missing is installed by apt-get when that is there and
 # permitted (root, or sudo without a password); otherwise this names the packages and fails.
 #
-#   build   a C compiler, which rustc links with
-#   c       what compiles C and C++ against the library, and looks into the result
-#   upstream   what the reference library and upstream's tests need
+#   make     make itself
+#   build    a C compiler, which rustc links with
+#   c        what compiles C and C++ against the library, and looks into the result
+#   upstream what the reference library and upstream's tests need
 set -euo pipefail
 
 missing=()
@@ -16,6 +17,7 @@ need() { # PACKAGE TEST...
 
 for what in "$@"; do
     case $what in
+        make) need make command -v make ;;
         build)
             need gcc command -v cc
             need libc6-dev test -f /usr/include/stdio.h
