@@ -222,27 +222,13 @@ impl Message {
 
     /// Replaces this message by one with a copy of `body`, without flags.
     ///
-    /// For a short body this writes where the message stands, which a decoder needs to be fast: a message that is made and
-    /// then moved costs several copies, each of which has to wait for the narrower stores of the one before.
+    /// A short body is put together in registers and written where the message stands, which a decoder needs to be fast.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`]; the message is as it was.
-    #[inline]
+    #[inline(always)]
     pub fn assign(&mut self, body: &[u8]) -> Result<()> {
-        if body.len() > MAX_INLINE {
-            *self = Self::from_slice(body)?;
-            return Ok(());
-        }
-        if self.state & OWNING != 0 {
-            self.release();
-        }
-        // Nothing is owned any more, so the fields can be overwritten.
-        self.metadata = ManuallyDrop::new(None);
-        self.len = body.len() as u8;
-        self.state = MAGIC | INLINE;
-        self.routing_id = 0;
-        self.group = Group { short: ShortGroup { len: 0, text: [0; MAX_INLINE_GROUP + 1] } };
-        copy_short(body, &mut self.inline);
+        *self = Self::from_slice(body)?;
         Ok(())
     }
 
