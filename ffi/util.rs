@@ -27,14 +27,6 @@ pub extern "C" fn zmq_errno() -> c_int {
 pub extern "C" fn zmq_strerror(errnum: c_int) -> *const c_char {
     // Upstream has words of its own for these, and programs compare and log them.
     let text = match errnum {
-        libc::ENOTSUP => c"Not supported",
-        libc::EPROTONOSUPPORT => c"Protocol not supported",
-        libc::ENOBUFS => c"No buffer space available",
-        libc::ENETDOWN => c"Network is down",
-        libc::EADDRINUSE => c"Address in use",
-        libc::EADDRNOTAVAIL => c"Address not available",
-        libc::ECONNREFUSED => c"Connection refused",
-        libc::EINPROGRESS => c"Operation in progress",
         libc::EHOSTUNREACH => c"Host unreachable",
         EFSM => c"Operation cannot be accomplished in current state",
         ENOCOMPATPROTO => c"The protocol is not compatible with the socket type",
@@ -239,7 +231,9 @@ mod tests {
     fn errors_have_their_texts() {
         assert_eq!(text(ETERM), "Context was terminated");
         assert_eq!(text(libc::EHOSTUNREACH), "Host unreachable");
-        assert_eq!(text(libc::EINVAL), "Invalid argument");
+        // SAFETY: it takes any number.
+        let system = unsafe { CStr::from_ptr(libc::strerror(libc::ENOTSUP)) };
+        assert_eq!(text(libc::ENOTSUP), system.to_str().unwrap());
         assert!(text(-7).contains("-7"));
     }
 
