@@ -6,6 +6,7 @@
 mod dealer;
 mod pair;
 mod peers;
+mod publish;
 mod pull;
 mod push;
 mod rep;
@@ -13,10 +14,13 @@ mod req;
 mod router;
 pub mod routing;
 mod stream;
+mod subscribe;
 pub mod subscriptions;
 #[cfg(test)]
 mod testing;
 mod trie;
+mod xpub;
+mod xsub;
 
 pub use req::ReplyFrames;
 
@@ -24,6 +28,11 @@ use crate::error::{Error, Result};
 use crate::message::Message;
 use crate::options::{Options, SocketType};
 use crate::pipe::{PipeId, Pipes};
+
+/// `ZMQ_SUBSCRIBE`.
+const SUBSCRIBE: i32 = 6;
+/// `ZMQ_UNSUBSCRIBE`.
+const UNSUBSCRIBE: i32 = 7;
 
 /// What a pattern works on: its socket's pipes and options.
 pub struct Env<'a> {
@@ -90,12 +99,16 @@ pub trait Pattern: Send {
 pub fn new(socket_type: SocketType) -> Option<Box<dyn Pattern>> {
     Some(match socket_type {
         SocketType::Pair => Box::new(pair::Pair::default()),
+        SocketType::Pub => Box::new(publish::Publish::default()),
+        SocketType::Sub => Box::new(subscribe::Subscribe::default()),
         SocketType::Req => Box::new(req::Req::default()),
         SocketType::Rep => Box::new(rep::Rep::default()),
         SocketType::Dealer => Box::new(dealer::Dealer::default()),
         SocketType::Router => Box::new(router::Router::default()),
         SocketType::Pull => Box::new(pull::Pull::default()),
         SocketType::Push => Box::new(push::Push::default()),
+        SocketType::XPub => Box::new(xpub::XPub::default()),
+        SocketType::XSub => Box::new(xsub::XSub::default()),
         SocketType::Stream => Box::new(stream::Stream::default()),
         _ => return None,
     })

@@ -118,6 +118,10 @@ impl Socket {
     pub fn has_out(&mut self) -> bool {
         self.call(|pattern, env| pattern.has_out(env))
     }
+
+    pub fn set(&mut self, option: i32, value: &[u8]) -> Result<()> {
+        self.call(|pattern, env| pattern.set_option(env, option, value))
+    }
 }
 
 impl Peer {
