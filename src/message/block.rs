@@ -56,18 +56,6 @@ impl Header {
         Some(header)
     }
 
-    /// As [`Header::with_body`], all zeros. For large sizes this costs less than filling it.
-    pub(super) fn with_zeroed_body(size: usize) -> Option<NonNull<Header>> {
-        if size > isize::MAX as usize - BODY {
-            return None;
-        }
-        // SAFETY: calloc may be called with any size.
-        let header = NonNull::new(unsafe { libc::calloc(1, BODY + size) })?.cast::<Header>();
-        // SAFETY: as in with_body.
-        unsafe { header.write(Header { refs: AtomicUsize::new(1), release: free_body }) };
-        Some(header)
-    }
-
     /// An owner of the caller's memory, with one reference. `free` is called once, when the last reference goes.
     pub(super) fn external(data: *mut c_void, free: FreeFn, hint: *mut c_void) -> Option<NonNull<Header>> {
         // SAFETY: malloc may be called with any size.
@@ -94,26 +82,48 @@ impl Header {
     /// Adds a reference.
     #[inline]
     pub(super) fn add_ref(&self) {
+        self.add_refs(1);
+    }
+
+    /// Adds `count` references.
+    #[inline]
+    pub(super) fn add_refs(&self, count: usize) {
         // Relaxed, as in Arc: whoever adds a reference has one.
-        self.refs.fetch_add(1, Ordering::Relaxed);
+        self.refs.fetch_add(count, Ordering::Relaxed);
     }
 
     /// Whether there is one reference only, whose holder then has the memory for itself.
     #[inline]
     pub(super) fn is_unique(&self) -> bool {
+        self.has_refs(1)
+    }
+
+    /// Whether there are `count` references; whoever holds so many then has the memory for itself.
+    #[inline]
+    pub(super) fn has_refs(&self, count: usize) -> bool {
         // Acquire: what the former holders did with the memory has happened before.
-        self.refs.load(Ordering::Acquire) == 1
+        self.refs.load(Ordering::Acquire) == count
     }
 
     /// Gives a reference back, and frees the owner if it was the last one.
     ///
     /// # Safety
     /// The caller holds a reference, and doesn't use it any more.
+    #[inline]
     pub(super) unsafe fn drop_ref(header: NonNull<Header>) {
-        // SAFETY: as long as the caller's reference isn't given back the header is there.
+        // SAFETY: as the caller says.
+        unsafe { Self::drop_refs(header, 1) };
+    }
+
+    /// Gives `count` references back, and frees the owner if there are no others.
+    ///
+    /// # Safety
+    /// The caller holds so many references, and doesn't use them any more.
+    pub(super) unsafe fn drop_refs(header: NonNull<Header>, count: usize) {
+        // SAFETY: as long as the caller's references aren't given back the header is there.
         let this = unsafe { header.as_ref() };
-        if !this.is_unique() {
-            if this.refs.fetch_sub(1, Ordering::Release) != 1 {
+        if !this.has_refs(count) {
+            if this.refs.fetch_sub(count, Ordering::Release) != count {
                 return;
             }
             fence(Ordering::Acquire);
@@ -134,7 +144,7 @@ impl Header {
 }
 
 unsafe fn free_body(header: NonNull<Header>) {
-    // SAFETY: the owner was allocated by malloc or calloc, and has no reference left.
+    // SAFETY: the owner was allocated by malloc, and has no reference left.
     unsafe { libc::free(header.as_ptr().cast()) };
 }
 

@@ -5,6 +5,9 @@ use super::{MAX_INLINE, Message};
 use crate::error::{Error, Result};
 use std::ptr::NonNull;
 
+/// How many references a [`SharedBuffer`] adds when it needs some.
+const REFS_AT_ONCE: usize = 1 << 16;
+
 /// Bytes that come in at one end ([`SharedBuffer::spare_mut`], [`SharedBuffer::commit`]) and go out at the other, some of
 /// them as messages that refer to this memory ([`SharedBuffer::take`]).
 ///
@@ -12,8 +15,12 @@ use std::ptr::NonNull;
 /// is better copied unless it will be consumed soon.
 #[derive(Debug)]
 pub struct SharedBuffer {
-    /// Made by `with_zeroed_body`: all bytes are initialised.
+    /// Made by `with_body`: all bytes are initialised.
     owner: NonNull<Header>,
+    /// How many references the buffer holds beside its own, to be handed out with messages. They are added many at a
+    /// time, since an atomic operation per message, on memory that another thread releases messages of, is a good
+    /// part of what a small one costs.
+    spare_refs: usize,
     capacity: usize,
     /// Up to here bytes are taken, and may belong to messages.
     start: usize,
@@ -28,8 +35,8 @@ unsafe impl Sync for SharedBuffer {}
 
 impl Drop for SharedBuffer {
     fn drop(&mut self) {
-        // SAFETY: the buffer holds a reference.
-        unsafe { Header::drop_ref(self.owner) };
+        // SAFETY: the buffer holds so many references.
+        unsafe { Header::drop_refs(self.owner, self.spare_refs + 1) };
     }
 }
 
@@ -39,8 +46,8 @@ impl SharedBuffer {
     /// # Errors
     /// [`Error::OutOfMemory`].
     pub fn with_capacity(capacity: usize) -> Result<Self> {
-        let owner = Header::with_zeroed_body(capacity).ok_or(Error::OutOfMemory)?;
-        Ok(Self { owner, capacity, start: 0, end: 0 })
+        let owner = Header::with_body(capacity).ok_or(Error::OutOfMemory)?;
+        Ok(Self { owner, spare_refs: 0, capacity, start: 0, end: 0 })
     }
 
     /// How many bytes it has room for, taken ones included.
@@ -91,7 +98,14 @@ impl SharedBuffer {
             self.skip(count);
             return message;
         }
+        if self.spare_refs == 0 {
+            // SAFETY: the buffer holds a reference.
+            unsafe { self.owner.as_ref() }.add_refs(REFS_AT_ONCE);
+            self.spare_refs = REFS_AT_ONCE;
+        }
+        self.spare_refs -= 1;
         // SAFETY: the bytes are initialised, and nothing reaches back before `start` as long as there are such messages.
+        // The message gets one of the spare references.
         let message = unsafe { Message::from_part(self.owner, self.at(self.start), count) };
         self.skip(count);
         message
@@ -100,7 +114,7 @@ impl SharedBuffer {
     /// Whether no message refers to the buffer.
     pub fn is_unique(&self) -> bool {
         // SAFETY: the buffer holds a reference.
-        unsafe { self.owner.as_ref() }.is_unique()
+        unsafe { self.owner.as_ref() }.has_refs(self.spare_refs + 1)
     }
 
     /// Makes the spare room at least `count` bytes large: by moving the unread bytes to the beginning if no message refers

@@ -260,13 +260,13 @@ impl Message {
         Ok(Self::outlined(OWNED | OWNING, Outline { data, len, owner: owner.as_ptr() }))
     }
 
-    /// A message whose body is `len` bytes at `data`, in the body of `owner`.
+    /// A message whose body is `len` bytes at `data`, in the body of `owner`, to which it takes a reference over.
     ///
     /// # Safety
-    /// The bytes are initialised and nobody else uses them as long as the message, or one that was shared from it, lives.
+    /// The bytes are initialised and nobody else uses them as long as the message, or one that was shared from it, lives. The
+    /// caller gives one of its references to `owner` away.
+    #[inline]
     pub(super) unsafe fn from_part(owner: NonNull<Header>, data: *mut u8, len: usize) -> Self {
-        // SAFETY: the caller says that there is an owner.
-        unsafe { owner.as_ref() }.add_ref();
         Self::outlined(SLICE | OWNING, Outline { data, len, owner: owner.as_ptr() })
     }
 

@@ -1,5 +1,6 @@
 //! From bytes to messages.
 
+use super::bodies::Bodies;
 use super::command::{self, Accepts};
 use super::mechanism::Unseal;
 use super::{ProtocolError, Version, frame};
@@ -60,6 +61,7 @@ pub struct Decoder {
     header: [u8; frame::MAX_HEADER],
     header_len: usize,
     partial: Option<Partial>,
+    bodies: Bodies,
 }
 
 impl Decoder {
@@ -75,6 +77,7 @@ impl Decoder {
             header: [0; frame::MAX_HEADER],
             header_len: 0,
             partial: None,
+            bodies: Bodies::default(),
         }
     }
 
@@ -116,18 +119,7 @@ impl Decoder {
             }
             return Ok((2 + body.len(), Progress::Message));
         }
-        let (used, decoded) = self.decode_any(input)?;
-        Ok((
-            used,
-            match decoded {
-                Decoded::Message(message) => {
-                    *out = message;
-                    Progress::Message
-                }
-                Decoded::Need => Progress::Need,
-                Decoded::Body => Progress::Body,
-            },
-        ))
+        self.decode_any(input, out)
     }
 
     /// As [`Self::decode_into`], for where speed doesn't matter.
@@ -135,7 +127,14 @@ impl Decoder {
     /// # Errors
     /// As for [`Self::decode_into`].
     pub fn decode(&mut self, input: &[u8]) -> Result<(usize, Decoded), ProtocolError> {
-        self.decode_any(input)
+        let mut message = Message::new();
+        let (used, progress) = self.decode_into(input, &mut message)?;
+        let decoded = match progress {
+            Progress::Message => Decoded::Message(message),
+            Progress::Need => Decoded::Need,
+            Progress::Body => Decoded::Body,
+        };
+        Ok((used, decoded))
     }
 
     /// The part of a body that is still missing, for a read straight into it; empty if none is under way.
@@ -161,10 +160,10 @@ impl Decoder {
     }
 
     #[inline(never)]
-    fn decode_any(&mut self, input: &[u8]) -> Result<(usize, Decoded), ProtocolError> {
+    fn decode_any(&mut self, input: &[u8], out: &mut Message) -> Result<(usize, Progress), ProtocolError> {
         let version = match self.framing {
             Framing::Zmtp(version) => version,
-            Framing::Raw(chunk) => return Self::decode_raw(&input[..input.len().min(chunk)]),
+            Framing::Raw(chunk) => return Self::decode_raw(&input[..input.len().min(chunk)], out),
         };
         let mut used = 0;
         loop {
@@ -172,27 +171,30 @@ impl Decoder {
                 used += self.fill(&input[used..]);
                 let missing = self.body().len();
                 if missing > 0 {
-                    return Ok((used, if missing > DIRECT_READ { Decoded::Body } else { Decoded::Need }));
+                    self.bodies.pause();
+                    return Ok((used, if missing > DIRECT_READ { Progress::Body } else { Progress::Need }));
                 }
                 if let Some(message) = self.complete()? {
-                    return Ok((used, Decoded::Message(message)));
+                    *out = message;
+                    return Ok((used, Progress::Message));
                 }
             }
             let Some(header) = self.next_header(version, input, &mut used)? else {
-                return Ok((used, Decoded::Need));
+                self.bodies.pause();
+                return Ok((used, Progress::Need));
             };
-            if let Some(message) = self.begin_body(header, input, &mut used)? {
-                return Ok((used, Decoded::Message(message)));
+            if self.begin_body(header, input, &mut used, out)? {
+                return Ok((used, Progress::Message));
             }
         }
     }
 
-    fn decode_raw(input: &[u8]) -> Result<(usize, Decoded), ProtocolError> {
+    fn decode_raw(input: &[u8], out: &mut Message) -> Result<(usize, Progress), ProtocolError> {
         if input.is_empty() {
-            return Ok((0, Decoded::Need));
+            return Ok((0, Progress::Need));
         }
-        let message = Message::from_slice(input).map_err(ProtocolError::silent)?;
-        Ok((input.len(), Decoded::Message(message)))
+        out.assign(input).map_err(ProtocolError::silent)?;
+        Ok((input.len(), Progress::Message))
     }
 
     /// Copies input into the body under way. Says how much.
@@ -238,27 +240,40 @@ impl Decoder {
         Ok(None)
     }
 
-    /// Takes a body if it is there as a whole; else makes room for it.
+    /// Takes a body if it is there as a whole, and says whether it is a message; else makes room for it.
     fn begin_body(
         &mut self,
         header: frame::Header,
         input: &[u8],
         used: &mut usize,
-    ) -> Result<Option<Message>, ProtocolError> {
+        out: &mut Message,
+    ) -> Result<bool, ProtocolError> {
         if header.body > self.max_body {
             return Err(ProtocolError::silent(Error::MessageSize));
         }
         let size = usize::try_from(header.body).map_err(|_| ProtocolError::silent(Error::MessageSize))?;
-        let rest = &input[*used..];
-        if let Some(body) = rest.get(..size) {
-            *used += size;
-            let message = Message::from_slice(body).map_err(ProtocolError::silent)?;
-            return self.finish(header.flags, message);
+        let Some(body) = input[*used..].get(..size) else {
+            let message = Message::with_size(size).map_err(ProtocolError::silent)?;
+            self.partial = Some(Partial { message, flags: header.flags, filled: 0 });
+            self.short = 0;
+            return Ok(false);
+        };
+        *used += size;
+        if header.flags & frame::COMMAND == 0 && self.unseal.is_none() {
+            self.bodies.copy(body, out).map_err(ProtocolError::silent)?;
+            if header.flags & frame::MORE != 0 {
+                out.set_more(true);
+            }
+            return Ok(true);
         }
-        let message = Message::with_size(size).map_err(ProtocolError::silent)?;
-        self.partial = Some(Partial { message, flags: header.flags, filled: 0 });
-        self.short = 0;
-        Ok(None)
+        let message = Message::from_slice(body).map_err(ProtocolError::silent)?;
+        Ok(match self.finish(header.flags, message)? {
+            Some(message) => {
+                *out = message;
+                true
+            }
+            None => false,
+        })
     }
 
     /// Ends the body under way.
