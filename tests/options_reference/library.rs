@@ -27,6 +27,18 @@ pub fn answers(path: &Path) -> String {
 pub fn print_answers(path: &str) {
     let library = Library::load(path);
     let mut stdout = std::io::stdout().lock();
+    let context = in_child(&mut |out| {
+        for id in IDS {
+            let answers = probe::run(&mut Context::new(&library), id);
+            write!(out, "option {id}: {}\n{answers}", probe::CONTEXT).expect("the pipe takes the answers");
+            for question in probe::FRAGILE_FOR_CONTEXTS {
+                let answer = probe::run_fragile(&mut Context::new(&library), id, question);
+                out.write_all(answer.as_bytes()).expect("the pipe takes the answers");
+            }
+        }
+    });
+    assert!(!context.crashed, "crashed on a harmless question to a context");
+    stdout.write_all(context.text.as_bytes()).expect("the answers can be printed");
     for socket_type in SocketType::ALL {
         let steady = in_child(&mut |out| {
             let context = Context::new(&library);
@@ -118,16 +130,18 @@ fn silence() {
 type CtxNew = unsafe extern "C" fn() -> *mut c_void;
 type Open = unsafe extern "C" fn(*mut c_void, c_int) -> *mut c_void;
 type Close = unsafe extern "C" fn(*mut c_void) -> c_int;
-type SetSockOpt = unsafe extern "C" fn(*mut c_void, c_int, *const c_void, usize) -> c_int;
-type GetSockOpt = unsafe extern "C" fn(*mut c_void, c_int, *mut c_void, *mut usize) -> c_int;
+type SetOption = unsafe extern "C" fn(*mut c_void, c_int, *const c_void, usize) -> c_int;
+type GetOption = unsafe extern "C" fn(*mut c_void, c_int, *mut c_void, *mut usize) -> c_int;
 type Errno = unsafe extern "C" fn() -> c_int;
 
 struct Library {
+    ctx_set_ext: SetOption,
+    ctx_get_ext: GetOption,
     ctx_new: CtxNew,
     socket: Open,
     close: Close,
-    setsockopt: SetSockOpt,
-    getsockopt: GetSockOpt,
+    setsockopt: SetOption,
+    getsockopt: GetOption,
     errno: Errno,
 }
 
@@ -140,11 +154,13 @@ impl Library {
             let handle = libc::dlopen(path.as_ptr(), libc::RTLD_LAZY);
             assert!(!handle.is_null(), "{path:?} cannot be loaded");
             Self {
+                ctx_set_ext: transmute::<*mut c_void, SetOption>(symbol(handle, c"zmq_ctx_set_ext")),
+                ctx_get_ext: transmute::<*mut c_void, GetOption>(symbol(handle, c"zmq_ctx_get_ext")),
                 ctx_new: transmute::<*mut c_void, CtxNew>(symbol(handle, c"zmq_ctx_new")),
                 socket: transmute::<*mut c_void, Open>(symbol(handle, c"zmq_socket")),
                 close: transmute::<*mut c_void, Close>(symbol(handle, c"zmq_close")),
-                setsockopt: transmute::<*mut c_void, SetSockOpt>(symbol(handle, c"zmq_setsockopt")),
-                getsockopt: transmute::<*mut c_void, GetSockOpt>(symbol(handle, c"zmq_getsockopt")),
+                setsockopt: transmute::<*mut c_void, SetOption>(symbol(handle, c"zmq_setsockopt")),
+                getsockopt: transmute::<*mut c_void, GetOption>(symbol(handle, c"zmq_getsockopt")),
                 errno: transmute::<*mut c_void, Errno>(symbol(handle, c"zmq_errno")),
             }
         }
@@ -160,7 +176,7 @@ unsafe fn symbol(handle: *mut c_void, name: &CStr) -> *mut c_void {
     symbol
 }
 
-/// A context; left to the end of the process.
+/// A context, left to the end of the process.
 struct Context<'a> {
     library: &'a Library,
     handle: *mut c_void,
@@ -193,13 +209,6 @@ struct Socket<'a> {
     handle: *mut c_void,
 }
 
-impl Socket<'_> {
-    fn result(&self, code: c_int) -> i32 {
-        // SAFETY: it takes nothing.
-        if code == 0 { 0 } else { unsafe { (self.library.errno)() } }
-    }
-}
-
 impl Drop for Socket<'_> {
     fn drop(&mut self) {
         // SAFETY: the socket is open.
@@ -207,40 +216,81 @@ impl Drop for Socket<'_> {
     }
 }
 
+impl Library {
+    fn result(&self, code: c_int) -> i32 {
+        // SAFETY: it takes nothing.
+        if code == 0 { 0 } else { unsafe { (self.errno)() } }
+    }
+}
+
+/// Calls a function that sets an option.
+///
+/// # Safety
+/// `handle` suits `set`. For null and huge values there is none: whether the library survives is the question, in a
+/// process of its own.
+unsafe fn set(set: SetOption, handle: *mut c_void, id: i32, value: Input) -> c_int {
+    // Room behind the value, since upstream reads an int from some that are shorter.
+    let mut room = [0_u8; 64].to_vec();
+    let (pointer, size) = match value {
+        Input::Bytes(bytes) => {
+            room.splice(..0, bytes.iter().copied());
+            (room.as_ptr(), bytes.len())
+        }
+        Input::Null(size) => (std::ptr::null(), size),
+        Input::Huge => (room.as_ptr(), usize::MAX),
+    };
+    // SAFETY: the caller's promise.
+    unsafe { set(handle, id, pointer.cast(), size) }
+}
+
+/// Calls a function that reads an option; what it returns, and the length it leaves.
+///
+/// # Safety
+/// As for [`set`].
+unsafe fn get(get: GetOption, handle: *mut c_void, id: i32, buffer: &mut Output) -> (c_int, usize) {
+    let mut room = [0_u8; 64];
+    let mut no_length = false;
+    let (pointer, mut size) = match buffer {
+        Output::Buffer(bytes) => (bytes.as_mut_ptr(), bytes.len()),
+        Output::Null(size) => (std::ptr::null_mut(), *size),
+        Output::Huge => (room.as_mut_ptr(), usize::MAX),
+        Output::NoLength => {
+            no_length = true;
+            (room.as_mut_ptr(), 0)
+        }
+    };
+    let length = if no_length { std::ptr::null_mut() } else { &raw mut size };
+    // SAFETY: the caller's promise.
+    let code = unsafe { get(handle, id, pointer.cast(), length) };
+    (code, size)
+}
+
 impl Target for Socket<'_> {
     fn set(&mut self, id: i32, value: Input) -> i32 {
-        // Room behind the value, since upstream reads an int from some that are shorter.
-        let mut room = [0_u8; 64].to_vec();
-        let (pointer, size) = match value {
-            Input::Bytes(bytes) => {
-                room.splice(..0, bytes.iter().copied());
-                (room.as_ptr(), bytes.len())
-            }
-            Input::Null(size) => (std::ptr::null(), size),
-            Input::Huge => (room.as_ptr(), usize::MAX),
-        };
-        // SAFETY: none for null and huge: whether the library survives is the question, in a process of its own.
-        let code = unsafe { (self.library.setsockopt)(self.handle, id, pointer.cast(), size) };
-        self.result(code)
+        // SAFETY: the socket is open.
+        self.library.result(unsafe { set(self.library.setsockopt, self.handle, id, value) })
     }
 
-    fn get(&mut self, id: i32, buffer: Output) -> (i32, usize) {
-        let mut spare = [0_u8; 64];
-        let (pointer, mut size) = match &buffer {
-            Output::Buffer(bytes) => (bytes.as_ptr().cast_mut(), bytes.len()),
-            Output::Null(size) => (std::ptr::null_mut(), *size),
-            Output::Huge => (spare.as_mut_ptr(), usize::MAX),
-            Output::NoLength => (spare.as_mut_ptr(), 0),
-        };
-        let length: *mut usize =
-            if matches!(buffer, Output::NoLength) { std::ptr::null_mut() } else { &raw mut size };
-        // SAFETY: none for null and huge, as above; `buffer` is exclusively borrowed.
-        let code = unsafe { (self.library.getsockopt)(self.handle, id, pointer.cast(), length) };
-        let error = self.result(code);
-        if let (id::FD, 0, Output::Buffer(bytes)) = (id, error, buffer) {
+    fn get(&mut self, id: i32, mut buffer: Output) -> (i32, usize) {
+        // SAFETY: the socket is open.
+        let (code, size) = unsafe { get(self.library.getsockopt, self.handle, id, &mut buffer) };
+        if let (id::FD, 0, Output::Buffer(bytes)) = (id, code, buffer) {
             // Descriptors differ from run to run.
             bytes[..size_of::<c_int>()].fill(0);
         }
-        (error, size)
+        (self.library.result(code), size)
+    }
+}
+
+impl Target for Context<'_> {
+    fn set(&mut self, id: i32, value: Input) -> i32 {
+        // SAFETY: the context is there.
+        self.library.result(unsafe { set(self.library.ctx_set_ext, self.handle, id, value) })
+    }
+
+    fn get(&mut self, id: i32, mut buffer: Output) -> (i32, usize) {
+        // SAFETY: the context is there.
+        let (code, size) = unsafe { get(self.library.ctx_get_ext, self.handle, id, &mut buffer) };
+        (self.library.result(code), size)
     }
 }

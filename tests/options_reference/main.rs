@@ -12,7 +12,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use probe::{FRAGILE, IDS, Input, Output, TOGETHER, Target};
+use probe::{CONTEXT, FRAGILE, FRAGILE_FOR_CONTEXTS, IDS, Input, Output, TOGETHER, Target};
 use zmq::options::{
     self, ContextOptions, Features, Given, Got, Options, RuntimeValue, SocketType, id, write_int,
 };
@@ -35,7 +35,10 @@ const LIBRARY_HAS_SOCKETS: bool = false;
 const ZMQ_POLLOUT: i32 = 2;
 
 /// Answers by type and option, one line each.
-type Answers = BTreeMap<(SocketType, i32), String>;
+type Answers = BTreeMap<(Subject, i32), String>;
+
+/// A type of socket, or (`None`) a context.
+type Subject = Option<SocketType>;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -119,6 +122,10 @@ fn recording() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/options_reference/recorded.txt")
 }
 
+fn subject_name(subject: Subject) -> &'static str {
+    subject.map_or(CONTEXT, SocketType::name)
+}
+
 /// Reads answers, whether in groups or not: lines `option ID: TYPE...`, then the answers, indented.
 fn read_back(text: &str) -> Answers {
     let mut answers = Answers::new();
@@ -135,9 +142,12 @@ fn read_back(text: &str) -> Answers {
         let (id, types) =
             line.strip_prefix("option ").and_then(|rest| rest.split_once(": ")).expect("a line of options");
         let id = id.parse().expect("a number");
-        let named = |name: &str| SocketType::from_name(name.as_bytes()).expect("a socket type");
+        let named = |name: &str| match name {
+            CONTEXT => None,
+            name => Some(SocketType::from_name(name.as_bytes()).expect("a socket type")),
+        };
         match types {
-            "all" => keys.extend(SocketType::ALL.map(|socket_type| (socket_type, id))),
+            "all" => keys.extend(SocketType::ALL.map(|socket_type| (Some(socket_type), id))),
             types => keys.extend(types.split(' ').map(|name| (named(name), id))),
         }
     }
@@ -148,8 +158,8 @@ fn read_back(text: &str) -> Answers {
 /// Writes answers, equal ones once.
 fn write_down(answers: &Answers) -> String {
     let mut groups: BTreeMap<&str, BTreeMap<i32, Vec<&str>>> = BTreeMap::new();
-    for ((socket_type, id), block) in answers {
-        groups.entry(block).or_default().entry(*id).or_default().push(socket_type.name());
+    for ((subject, id), block) in answers {
+        groups.entry(block).or_default().entry(*id).or_default().push(subject_name(*subject));
     }
     let mut groups: Vec<_> = groups.into_iter().collect();
     groups.sort_by_key(|(_, options)| (options.len() < 5, options.keys().next().copied()));
@@ -158,7 +168,11 @@ fn write_down(answers: &Answers) -> String {
     );
     for (block, options) in groups {
         for (id, types) in options {
-            let types = if types.len() == SocketType::ALL.len() { "all".into() } else { types.join(" ") };
+            let types = if !types.contains(&CONTEXT) && types.len() == SocketType::ALL.len() {
+                "all".into()
+            } else {
+                types.join(" ")
+            };
             writeln!(text, "option {id}: {types}").expect("strings take everything");
         }
         text.push_str(block);
@@ -174,28 +188,26 @@ fn without_missing_parts(recorded: &Answers) -> Answers {
     recorded
         .keys()
         .filter(|(_, id)| secure || *id != probe::SECURITY)
-        .map(|&(socket_type, id)| ((socket_type, id), recorded[&(socket_type, stand_in(id))].clone()))
+        .map(|&(subject, id)| {
+            let source = if subject.is_some() { stand_in(id) } else { id };
+            ((subject, id), recorded[&(subject, source)].clone())
+        })
         .collect()
 }
 
 /// The lines that differ. For `ours`, where the recorded library crashes, a plain refusal is right.
 fn differences(recorded: &Answers, answers: &Answers, ours: bool) -> Vec<String> {
     let mut differences = Vec::new();
-    for (key @ (socket_type, id), expected) in recorded {
-        let name = options::name(*id).unwrap_or("(no option)");
-        let Some(answer) = answers.get(key) else {
-            differences.push(format!("{} {id} {name}: no answers", socket_type.name()));
-            continue;
-        };
+    for (key @ (subject, id), expected) in recorded {
+        let name = subject.and_then(|_| options::name(*id)).unwrap_or_default();
+        let title = format!("{} {id} {name}", subject_name(*subject));
+        let answer = answers.get(key).map_or("", String::as_str);
         if expected.lines().count() != answer.lines().count() {
-            differences.push(format!("{} {id} {name}: another number of answers", socket_type.name()));
+            differences.push(format!("{title}: another number of answers"));
         }
         for (expected, answer) in expected.lines().zip(answer.lines()) {
             if expected != answer && !(ours && may_differ(*id, expected, answer)) {
-                differences.push(format!(
-                    "{} {id} {name}\n  recorded {expected}\n  answered {answer}",
-                    socket_type.name()
-                ));
+                differences.push(format!("{title}\n  recorded {expected}\n  answered {answer}"));
             }
         }
     }
@@ -230,16 +242,24 @@ fn may_differ(id: i32, expected: &str, answer: &str) -> bool {
 /// What our table answers.
 fn table_answers() -> Answers {
     let mut answers = Answers::new();
+    for id in IDS {
+        let mut block = probe::run(&mut Context::default(), id);
+        for question in FRAGILE_FOR_CONTEXTS {
+            block += &probe::run_fragile(&mut Context::default(), id, question);
+        }
+        answers.insert((None, id), block);
+    }
     for socket_type in SocketType::ALL {
         for id in IDS {
             let mut block = probe::run(&mut Table::new(socket_type), id);
             for question in FRAGILE {
                 block += &probe::run_fragile(&mut Table::new(socket_type), id, question);
             }
-            answers.insert((socket_type, id), block);
+            answers.insert((Some(socket_type), id), block);
         }
         for (name, script) in TOGETHER {
-            answers.insert((socket_type, name), probe::run_together(&mut Table::new(socket_type), script));
+            answers
+                .insert((Some(socket_type), name), probe::run_together(&mut Table::new(socket_type), script));
         }
     }
     answers
@@ -291,5 +311,30 @@ impl Target for Table {
             Got::Ask(value) => write_int(self.answer_of_idle_socket(value), buffer),
         });
         got.map_or_else(|error| (error.errno(), size), |size| (0, size))
+    }
+}
+
+/// [`ContextOptions`] by themselves.
+#[derive(Default)]
+struct Context(ContextOptions);
+
+impl Target for Context {
+    fn set(&mut self, id: i32, value: Input) -> i32 {
+        let bytes = match value {
+            Input::Bytes(bytes) => bytes,
+            Input::Null(0) => &[],
+            Input::Null(_) | Input::Huge => return libc::EINVAL,
+        };
+        self.0.set(id, bytes).map_or_else(|error| error.errno(), |()| 0)
+    }
+
+    fn get(&mut self, id: i32, buffer: Output) -> (i32, usize) {
+        let buffer = match buffer {
+            Output::Buffer(buffer) => buffer,
+            Output::Null(0) => &mut [],
+            Output::Null(_) | Output::Huge | Output::NoLength => return (libc::EINVAL, 0),
+        };
+        let size = buffer.len();
+        (self.0.get_into(id, buffer).map_or_else(|error| error.errno(), |()| 0), size)
     }
 }

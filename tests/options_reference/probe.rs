@@ -242,6 +242,13 @@ pub const FRAGILE: [Fragile; 14] = [
     Fragile::GetNoLength,
 ];
 
+/// Those that upstream's contexts survive.
+pub const FRAGILE_FOR_CONTEXTS: [Fragile; 3] =
+    [Fragile::SetNull(0), Fragile::SetNull(33), Fragile::GetNull(0)];
+
+/// What a context is called beside the socket types.
+pub const CONTEXT: &str = "CONTEXT";
+
 /// One such question.
 pub fn run_fragile(target: &mut dyn Target, id: i32, question: Fragile) -> String {
     let error = match question {
