@@ -54,7 +54,7 @@ pub(super) fn add_metadata(options: &mut Options, given: Given) -> Result<()> {
     let text = given.bytes()?;
     let colon = text.iter().position(|&byte| byte == b':').ok_or(Error::Invalid)?;
     let (name, value) = (&text[..colon], &text[colon + 1..]);
-    // Upstream refuses texts of an int's size; so would a peer's program that was tested with it.
+    // Upstream refuses a text of four bytes, because it might be an int.
     if value.is_empty() || !name.starts_with(b"X-") || name.len() > NAME || text.len() == size_of::<i32>() {
         return Err(Error::Invalid);
     }
