@@ -93,7 +93,8 @@ The two libraries are measured on the same machine minutes apart at most, so the
 TEXT
         awk -v style=table -f benches/table.awk benches/rows.txt $results
     } > docs/performance.md
-    echo "wrote docs/performance.md"
+    scripts/readme.sh
+    echo "wrote docs/performance.md and the figures in README.md"
 fi
 echo
 awk -v style=shortfalls -f benches/table.awk benches/rows.txt $results
