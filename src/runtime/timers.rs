@@ -15,7 +15,7 @@ struct Timer<H> {
     handler: H,
     /// Where in `schedule` it stands; `None` while its handler runs.
     slot: Option<Slot>,
-    /// It is gone, but as upstream does, its id is known until it would have been due.
+    /// It never runs again, but as upstream does, its id is known until a look at the timers finds it before all others.
     cancelled: bool,
 }
 
@@ -91,14 +91,9 @@ impl<H: Clone> Timers<H> {
 
     /// The milliseconds until a timer is due: 0 if one is, `None` without timers.
     pub fn timeout(&mut self, now: u64) -> Option<u64> {
-        while let Some((&slot, &id)) = self.schedule.first_key_value() {
-            if !self.timers[&id].cancelled {
-                return Some(slot.0.saturating_sub(now));
-            }
-            self.schedule.remove(&slot);
-            self.timers.remove(&id);
-        }
-        None
+        self.forget_cancelled();
+        let (slot, _) = self.schedule.first_key_value()?;
+        Some(slot.0.saturating_sub(now))
     }
 
     /// Begins a run.
@@ -109,6 +104,7 @@ impl<H: Clone> Timers<H> {
     /// The next timer of a run, to be handed back to [`Timers::ran`] when its handler has returned.
     pub fn next_due(&mut self, run: Run) -> Option<(i32, H)> {
         loop {
+            self.forget_cancelled();
             let (slot, id) = self
                 .schedule
                 .range(..=(run.now, u64::MAX))
@@ -128,6 +124,15 @@ impl<H: Clone> Timers<H> {
     pub fn ran(&mut self, run: Run, id: i32) {
         if let Some(Timer { slot: None, interval, .. }) = self.timers.get(&id) {
             self.place(id, run.now, *interval);
+        }
+    }
+
+    /// Forgets the cancelled timers that would be due before all others.
+    fn forget_cancelled(&mut self) {
+        while let Some(first) = self.schedule.first_entry()
+            && self.timers.get(first.get()).is_none_or(|timer| timer.cancelled)
+        {
+            self.timers.remove(&first.remove());
         }
     }
 
@@ -204,11 +209,22 @@ mod tests {
         let id = timers.add(0, 10, ()).unwrap();
         assert_eq!(timers.cancel(id), Ok(()));
         assert_eq!(timers.cancel(id), Err(Error::Invalid));
-        assert_eq!(timers.reset(0, id), Ok(()), "known until it would have been due, as in the reference");
-        assert_eq!(execute(&mut timers, 10, nothing), []);
-        assert_eq!(timers.timeout(10), None);
-        assert_eq!(timers.reset(10, id), Err(Error::Invalid));
-        assert_eq!(timers.set_interval(10, id, 1), Err(Error::Invalid));
+        assert_eq!(timers.timeout(0), None);
+        assert_eq!(timers.reset(0, id), Err(Error::Invalid));
+        assert_eq!(timers.set_interval(0, id, 1), Err(Error::Invalid));
+        assert!(timers.timers.is_empty());
+    }
+
+    #[test]
+    fn a_cancelled_timer_is_known_while_another_is_due_before_it() {
+        let mut timers = Timers::new();
+        let first = timers.add(0, 10, ()).unwrap();
+        let second = timers.add(0, 20, ()).unwrap();
+        timers.cancel(second).unwrap();
+        assert_eq!(timers.timeout(0), Some(10));
+        assert_eq!(timers.reset(0, second), Ok(()), "as in the reference");
+        assert_eq!(execute(&mut timers, 25, nothing), [first]);
+        assert_eq!(timers.reset(25, second), Err(Error::Invalid));
     }
 
     #[test]
