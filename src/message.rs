@@ -19,16 +19,20 @@ mod block;
 #[allow(unsafe_code)]
 mod buffer;
 #[allow(unsafe_code)]
+mod group;
+mod state;
+#[allow(unsafe_code)]
 mod storage;
 #[cfg(test)]
 #[allow(unsafe_code)]
 mod tests;
+#[allow(unsafe_code)]
+mod words;
 
 pub use block::FreeFn;
 pub use buffer::SharedBuffer;
-pub use storage::{MAX_GROUP, MAX_INLINE, Message};
-
-use storage::state;
+pub use group::MAX_GROUP;
+pub use storage::{MAX_INLINE, Message};
 
 /// What a message means to the engine. Programs only ever see [`Kind::Data`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -1,6 +1,9 @@
 //! The 64 bytes of a message, and everything about them that needs `unsafe`.
 
 use super::block::{FreeFn, Header};
+use super::group::Group;
+use super::state::*;
+use super::words::to_words;
 use crate::error::{Error, Result};
 use crate::metadata::Metadata;
 use std::ffi::c_void;
@@ -10,10 +13,8 @@ use std::sync::Arc;
 
 /// Bodies up to this size, in bytes, are stored in the message itself.
 pub const MAX_INLINE: usize = 33;
-/// The longest group, in bytes (`ZMQ_GROUP_MAX_LENGTH`).
-pub const MAX_GROUP: usize = 255;
-/// Groups up to this size are stored in the message itself.
-const MAX_INLINE_GROUP: usize = 14;
+/// Where an inline body begins.
+const INLINE_AT: usize = offset_of!(Message, body);
 
 /// A message, and in C a `zmq_msg_t`.
 ///
@@ -23,8 +24,7 @@ pub struct Message {
     metadata: ManuallyDrop<Option<Arc<Metadata>>>,
     /// The body, or an [`Outline`]. The last byte of an inline body that fills all room is in `head`.
     body: [MaybeUninit<u64>; 4],
-    /// In the order of memory: the last byte of such a body; the length of an inline body, else 0; [`state`] (2 bytes); the
-    /// routing id (4 bytes).
+    /// See [`super::state`].
     ///
     /// One word, like those of the body, because a message is composed and moved on right away: a processor can
     /// load what it has just stored only if it was stored in one piece. With a field for each this costs more than anything
@@ -32,49 +32,6 @@ pub struct Message {
     head: u64,
     group: Group,
 }
-
-/// Where the parts of [`Message::head`] are.
-mod head {
-    const fn shift(first_byte: u32, bytes: u32) -> u32 {
-        8 * if cfg!(target_endian = "little") { first_byte } else { 8 - bytes - first_byte }
-    }
-    pub const LAST_BYTE: u32 = shift(0, 1);
-    pub const LEN: u32 = shift(1, 1);
-    pub const STATE: u32 = shift(2, 2);
-    pub const ROUTING_ID: u32 = shift(4, 4);
-}
-
-/// The state of a message.
-///
-/// It carries a magic number, so that a message that was closed, or never initialised, is noticed.
-pub(super) mod state {
-    /// Something has to be released: the storage, metadata or a long group.
-    pub const OWNING: u16 = 1;
-    /// Where the body is.
-    pub const STORAGE: u16 = 3 << 1;
-    /// In the message.
-    pub const INLINE: u16 = 0;
-    /// In memory that outlives every message.
-    pub const CONSTANT: u16 = 1 << 1;
-    /// In memory that belongs to this message and to those that were shared from it. Without [`SHARED`] there are none,
-    /// and the owner's reference count isn't kept.
-    pub const OWNED: u16 = 2 << 1;
-    /// In a part of a `SharedBuffer` that belongs to this message and to those that were shared from it.
-    pub const SLICE: u16 = 3 << 1;
-    /// The part that says that this is a message.
-    pub const MAGIC_MASK: u16 = 0xc0f8;
-    /// Its value in every message that isn't closed.
-    pub const MAGIC: u16 = 0x8058;
-    /// More parts follow.
-    pub const MORE: u16 = 1 << 8;
-    /// The storage may be shared with another message (the property `ZMQ_SHARED`).
-    pub const SHARED: u16 = 1 << 9;
-    /// A `Kind`, in four bits.
-    pub const KIND: u16 = 15 << KIND_SHIFT;
-    /// Where they begin.
-    pub const KIND_SHIFT: u32 = 10;
-}
-use state::*;
 
 /// A body that isn't inline.
 #[derive(Clone, Copy)]
@@ -85,38 +42,6 @@ struct Outline {
     /// Null for a constant.
     owner: *mut Header,
 }
-
-#[derive(Clone, Copy)]
-#[repr(C)]
-union Group {
-    /// To compose it in whole words.
-    words: [u64; 2],
-    short: ShortGroup,
-    long: LongGroup,
-}
-
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct ShortGroup {
-    len: u8,
-    /// Ends with a NUL.
-    text: [u8; MAX_INLINE_GROUP + 1],
-}
-
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct LongGroup {
-    /// [`LONG_GROUP`], where a short group has its length.
-    mark: u8,
-    len: u8,
-    /// Its body is the text and a NUL.
-    owner: NonNull<Header>,
-}
-
-const LONG_GROUP: u8 = 0xff;
-
-/// Where an inline body begins.
-const INLINE_AT: usize = offset_of!(Message, body);
 
 const _: () = {
     assert!(size_of::<Message>() == 64 && align_of::<Message>() == 8);
@@ -168,15 +93,14 @@ impl Message {
     #[inline(always)]
     const fn compose(body: [u64; 4], last_byte: u8, len: u8, state: u16) -> Self {
         let [a, b, c, d] = body;
-        let head = (last_byte as u64) << head::LAST_BYTE
-            | (len as u64) << head::LEN
-            | ((MAGIC | state) as u64) << head::STATE;
+        let head = (last_byte as u64) << LAST_BYTE_AT
+            | (len as u64) << LEN_AT
+            | ((MAGIC | state) as u64) << STATE_AT;
         Self {
             metadata: ManuallyDrop::new(None),
             body: [MaybeUninit::new(a), MaybeUninit::new(b), MaybeUninit::new(c), MaybeUninit::new(d)],
             head,
-            // A short one of length 0.
-            group: Group { words: [0; 2] },
+            group: Group::EMPTY,
         }
     }
 
@@ -272,7 +196,7 @@ impl Message {
 
     #[inline]
     pub(super) fn state(&self) -> u16 {
-        (self.head >> head::STATE) as u16
+        (self.head >> STATE_AT) as u16
     }
 
     /// Sets the bits of `mask`, which may be MORE and KIND, to those of `value`.
@@ -288,7 +212,7 @@ impl Message {
     /// Sets the bits of `mask` to those of `value`.
     #[inline]
     fn change(&mut self, mask: u16, value: u16) {
-        self.head = (self.head & !(u64::from(mask) << head::STATE)) | u64::from(value) << head::STATE;
+        self.head = (self.head & !(u64::from(mask) << STATE_AT)) | u64::from(value) << STATE_AT;
     }
 
     /// Only for a message that isn't inline.
@@ -328,7 +252,7 @@ impl Message {
 
     #[inline]
     fn inline_len(&self) -> u8 {
-        (self.head >> head::LEN) as u8
+        (self.head >> LEN_AT) as u8
     }
 
     /// The body.
@@ -370,7 +294,7 @@ impl Message {
             self.body = copy.body;
             // All of the head but the flags and the routing id. What the message owned besides it still owns.
             let kept = MORE | KIND | (self.state() & OWNING);
-            let kept = u64::from(kept) << head::STATE | u64::from(u32::MAX) << head::ROUTING_ID;
+            let kept = u64::from(kept) << STATE_AT | u64::from(u32::MAX) << ROUTING_ID_AT;
             self.head = copy.head | (self.head & kept);
         }
         self.change(SHARED, 0);
@@ -383,7 +307,7 @@ impl Message {
             return;
         }
         if self.is_inline() {
-            self.head = (self.head & !(0xff << head::LEN)) | (len as u64) << head::LEN;
+            self.head = (self.head & !(0xff << LEN_AT)) | (len as u64) << LEN_AT;
         } else {
             let outline = Outline { len, ..self.outline() };
             // SAFETY: as in `outlined`.
@@ -410,17 +334,16 @@ impl Message {
                 OWNED | SLICE => (*self.outline().owner).add_ref(),
                 _ => {}
             }
-            if let Some(group) = self.long_group() {
-                group.owner.as_ref().add_ref();
-            }
         }
         if matches!(self.state() & STORAGE, OWNED | SLICE) {
             self.change(SHARED, SHARED);
         }
+        self.group.add_ref();
         std::mem::forget(Option::clone(&self.metadata));
     }
 
     /// Gives back all that the message owns.
+    #[inline(never)]
     fn release(&mut self) {
         // Nothing may be released twice, even if the caller's free function gets at the message again.
         let mut this = ManuallyDrop::new(std::mem::take(self));
@@ -428,9 +351,7 @@ impl Message {
         // SAFETY: `this` isn't used after this block, and isn't dropped.
         unsafe {
             ManuallyDrop::drop(&mut this.metadata);
-            if let Some(group) = this.long_group() {
-                Header::drop_ref(group.owner);
-            }
+            this.group.release();
             this.release_storage();
         }
     }
@@ -457,14 +378,14 @@ impl Message {
     /// The peer's routing id, for SERVER and PEER sockets; 0 if there is none.
     #[inline]
     pub fn routing_id(&self) -> u32 {
-        (self.head >> head::ROUTING_ID) as u32
+        (self.head >> ROUTING_ID_AT) as u32
     }
 
     /// Sets the peer's routing id; 0 for none.
     #[inline]
     pub fn set_routing_id(&mut self, routing_id: u32) {
-        let others = self.head & !(u64::from(u32::MAX) << head::ROUTING_ID);
-        self.head = others | u64::from(routing_id) << head::ROUTING_ID;
+        let others = self.head & !(u64::from(u32::MAX) << ROUTING_ID_AT);
+        self.head = others | u64::from(routing_id) << ROUTING_ID_AT;
     }
 
     /// The properties of the connection that the message came over.
@@ -482,56 +403,29 @@ impl Message {
         *self.metadata = metadata;
     }
 
-    fn long_group(&self) -> Option<LongGroup> {
-        // SAFETY: both variants begin with a byte, and only a long group has this value there.
-        unsafe { if self.group.short.len == LONG_GROUP { Some(self.group.long) } else { None } }
-    }
-
-    /// The group, for RADIO and DISH sockets, as a pointer and a length; a NUL follows.
-    fn group_parts(&self) -> (*const u8, usize) {
-        match self.long_group() {
-            Some(group) => (Header::body(group.owner), usize::from(group.len)),
-            // SAFETY: it is a short group.
-            None => unsafe { ((&raw const self.group.short.text).cast(), usize::from(self.group.short.len)) },
-        }
-    }
-
     /// The group, for RADIO and DISH sockets; empty if there is none.
     pub fn group(&self) -> &[u8] {
-        let (text, len) = self.group_parts();
+        let (text, len) = self.group.text();
         // SAFETY: the text lives as long as the message, and isn't changed while there is a shared reference to it.
         unsafe { std::slice::from_raw_parts(text, len) }
     }
 
     /// The group as a C string.
     pub fn group_c_str(&self) -> *const std::ffi::c_char {
-        self.group_parts().0.cast()
+        self.group.text().0.cast()
     }
 
     /// Sets the group.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if it is longer than [`MAX_GROUP`], [`Error::OutOfMemory`].
+    /// [`Error::Invalid`] if it is longer than [`super::MAX_GROUP`], [`Error::OutOfMemory`].
     pub fn set_group(&mut self, group: &[u8]) -> Result<()> {
-        let len = u8::try_from(group.len()).map_err(|_| Error::Invalid)?;
-        let new = if group.len() <= MAX_INLINE_GROUP {
-            let mut text = [0; MAX_INLINE_GROUP + 1];
-            text[..group.len()].copy_from_slice(group);
-            Group { short: ShortGroup { len, text } }
-        } else {
-            let owner = Header::with_body(group.len() + 1).ok_or(Error::OutOfMemory)?;
-            // SAFETY: the body has room for the group and a NUL.
-            unsafe {
-                ptr::copy_nonoverlapping(group.as_ptr(), Header::body(owner), group.len());
-                Header::body(owner).add(group.len()).write(0);
-            }
+        let new = Group::new(group)?;
+        if new.is_long() {
             self.change(OWNING, OWNING);
-            Group { long: LongGroup { mark: LONG_GROUP, len, owner } }
-        };
-        if let Some(old) = self.long_group() {
-            // SAFETY: the message holds a reference, which is overwritten right away.
-            unsafe { Header::drop_ref(old.owner) };
         }
+        // SAFETY: the message holds a reference, and the group is overwritten right away.
+        unsafe { self.group.release() };
         self.group = new;
         Ok(())
     }
@@ -548,7 +442,7 @@ impl Message {
         }
         // SAFETY: the caller says so; integers have no invalid values.
         let head = unsafe { (&raw const (*message).head).read() };
-        let (state, len) = ((head >> head::STATE) as u16, (head >> head::LEN) as u8);
+        let (state, len) = ((head >> STATE_AT) as u16, (head >> LEN_AT) as u8);
         state & MAGIC_MASK == MAGIC && usize::from(len) <= MAX_INLINE
     }
 
@@ -559,51 +453,5 @@ impl Message {
             self.release();
         }
         self.change(u16::MAX, 0);
-    }
-}
-
-/// Up to [`MAX_INLINE`] bytes as words, padded with zeros, and the one that they have no room for. Without a call, a
-/// loop or a store: it is all put together in registers.
-#[inline(always)]
-fn to_words(bytes: &[u8]) -> ([u64; 4], u8) {
-    let len = bytes.len();
-    debug_assert!(len <= MAX_INLINE);
-    // The words are put together as little-endian numbers, and turned at the end.
-    let word = |at: usize| {
-        debug_assert!(at + 8 <= len);
-        // SAFETY: it is asked for words within the bytes only.
-        u64::from_le_bytes(unsafe { bytes.as_ptr().add(at).cast::<[u8; 8]>().read_unaligned() })
-    };
-    // The bytes behind the last whole word: those of the slice's last eight that aren't in it. Shifted in two steps because
-    // there may be none.
-    let rest = || (word(len - 8) >> 1) >> (63 - 8 * (len % 8));
-    let (words, last_byte) = match len / 8 {
-        0 => ([up_to_seven(bytes), 0, 0, 0], 0),
-        1 => ([word(0), rest(), 0, 0], 0),
-        2 => ([word(0), word(8), rest(), 0], 0),
-        3 => ([word(0), word(8), word(16), rest()], 0),
-        _ => (
-            [word(0), word(8), word(16), word(24)],
-            if len == MAX_INLINE { bytes[MAX_INLINE - 1] } else { 0 },
-        ),
-    };
-    (words.map(u64::to_le), last_byte)
-}
-
-/// Up to seven bytes as a little-endian number.
-#[inline(always)]
-fn up_to_seven(bytes: &[u8]) -> u64 {
-    match bytes {
-        [] => 0,
-        &[a] => a.into(),
-        &[a, b] => u64::from(u16::from_le_bytes([a, b])),
-        &[a, b, c] => u64::from(u32::from_le_bytes([a, b, c, 0])),
-        &[a, b, c, d, ..] => {
-            let len = bytes.len();
-            let (low, high) =
-                ([a, b, c, d], [bytes[len - 4], bytes[len - 3], bytes[len - 2], bytes[len - 1]]);
-            // Where both have a byte they have the same one.
-            u64::from(u32::from_le_bytes(low)) | u64::from(u32::from_le_bytes(high)) << (8 * (len - 4))
-        }
     }
 }
