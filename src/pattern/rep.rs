@@ -130,6 +130,11 @@ impl Pattern for Rep {
             self.peer = None;
         }
     }
+
+    fn peer_state(&mut self, _env: &mut Env, _routing_id: &[u8]) -> Result<i32> {
+        // Replies find their way without ids, so none are kept.
+        Err(Error::HostUnreachable)
+    }
 }
 
 #[cfg(test)]

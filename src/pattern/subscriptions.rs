@@ -195,6 +195,7 @@ impl CountedSubscriptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pattern::testing::Numbers;
     use std::collections::{BTreeMap, BTreeSet};
 
     fn matching(subscriptions: &Subscriptions<u32>, topic: &[u8]) -> BTreeSet<u32> {
@@ -203,15 +204,7 @@ mod tests {
         found
     }
 
-    /// A small generator of numbers that are the same in each run.
-    struct Numbers(u64);
-
     impl Numbers {
-        fn below(&mut self, limit: u64) -> u64 {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (self.0 >> 33) % limit
-        }
-
         fn topic(&mut self) -> Vec<u8> {
             let len = if self.below(20) == 0 { 40 } else { self.below(6) };
             (0..len).map(|_| b'a' + self.below(3) as u8).collect()
@@ -273,7 +266,7 @@ mod tests {
 
     #[test]
     fn behaves_like_a_plain_map_of_sets() {
-        let mut numbers = Numbers(7);
+        let mut numbers = Numbers::new(7);
         let mut subscriptions = Subscriptions::default();
         let mut model: BTreeMap<Vec<u8>, BTreeSet<u32>> = BTreeMap::new();
         for round in 0..8_000 {
