@@ -12,7 +12,6 @@ use crate::error::{Error, Result};
 use crate::message::{MAX_GROUP, Message};
 use crate::metadata::{Metadata, SOURCE_FD};
 use libc::{c_char, c_int, c_void, size_t};
-use std::mem;
 use std::ptr;
 
 /// The message at `message`.
@@ -130,7 +129,7 @@ pub unsafe extern "C" fn zmq_msg_close(message: *mut zmq_msg_t) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_move(dest: *mut zmq_msg_t, source: *mut zmq_msg_t) -> c_int {
     // SAFETY: the page asks for pointers to two messages that nobody else uses; there are two references only if they differ.
-    finish(unsafe { with_two(dest, source, mem::take) })
+    finish(unsafe { with_two(dest, source, Message::take) })
 }
 
 /// Makes a message refer to another one's body (zmq_msg_copy(3)). Copying one to itself does nothing.
@@ -157,8 +156,9 @@ unsafe fn with_two(
         }
         if !ptr::eq(dest, source) {
             let new = make(&mut *source);
-            // The old message goes last: its free function may be the program's.
-            drop(mem::replace(&mut *dest, new));
+            // In place, without moving the old message out: its head may have been written just now.
+            (*dest).close();
+            dest.write(new);
         }
     }
     Ok(0)

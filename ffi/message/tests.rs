@@ -1,6 +1,7 @@
 use super::*;
 use crate::metadata::{IDENTITY, ROUTING_ID};
 use std::ffi::CStr;
+use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A C program's variable, not initialised.

@@ -289,13 +289,16 @@ impl Message {
         let unique = unsafe { self.outline().owner.as_ref() }.is_some_and(Header::is_unique);
         if !unique {
             let copy = ManuallyDrop::new(Self::from_slice(self.data())?);
-            // SAFETY: the storage that this message refers to is replaced in the same breath.
-            unsafe { self.release_storage() };
+            let (state, owner) = (self.state(), self.owner());
             self.body = copy.body;
             // All of the head but the flags and the routing id. What the message owned besides it still owns.
             let kept = MORE | KIND | (self.state() & OWNING);
             let kept = u64::from(kept) << STATE_AT | u64::from(u32::MAX) << ROUTING_ID_AT;
             self.head = copy.head | (self.head & kept);
+            if let Some(owner) = owner {
+                // SAFETY: the message doesn't refer to it any more.
+                unsafe { release_owner(owner, state) };
+            }
         }
         self.change(SHARED, 0);
         Ok(())
@@ -326,52 +329,47 @@ impl Message {
     }
 
     fn add_refs(&mut self) {
-        // SAFETY: owners are there as long as a message refers to them.
-        unsafe {
-            match self.state() & STORAGE {
-                // The first time the count begins; nobody else can know of the owner yet.
-                OWNED if self.state() & SHARED == 0 => (*self.outline().owner).set_refs(2),
-                OWNED | SLICE => (*self.outline().owner).add_ref(),
-                _ => {}
+        let state = self.state();
+        if let Some(owner) = self.owner() {
+            // SAFETY: owners are there as long as a message refers to them.
+            let owner = unsafe { owner.as_ref() };
+            // The first time the count begins; nobody else can know of the owner yet.
+            if state & (STORAGE | SHARED) == OWNED {
+                owner.set_refs(2)
+            } else {
+                owner.add_ref()
             }
-        }
-        if matches!(self.state() & STORAGE, OWNED | SLICE) {
-            self.change(SHARED, SHARED);
+            if state & SHARED == 0 {
+                self.change(SHARED, SHARED);
+            }
         }
         self.group.add_ref();
         std::mem::forget(Option::clone(&self.metadata));
     }
 
-    /// Gives back all that the message owns.
-    #[inline(never)]
-    fn release(&mut self) {
-        // Nothing may be released twice, even if the caller's free function gets at the message again.
-        let mut this = ManuallyDrop::new(std::mem::take(self));
-        self.change(u16::MAX, 0);
-        // SAFETY: `this` isn't used after this block, and isn't dropped.
-        unsafe {
-            ManuallyDrop::drop(&mut this.metadata);
-            this.group.release();
-            this.release_storage();
-        }
+    /// The owner of the body, if that is counted.
+    #[inline]
+    fn owner(&self) -> Option<NonNull<Header>> {
+        // Both have the upper bit, the others haven't.
+        const { assert!(OWNED & SLICE == OWNED && (INLINE | CONSTANT) & OWNED == 0) };
+        if self.state() & OWNED != 0 { NonNull::new(self.outline().owner) } else { None }
     }
 
-    /// # Safety
-    /// The body isn't used afterwards.
-    #[inline]
-    unsafe fn release_storage(&mut self) {
-        let storage = self.state() & STORAGE;
-        if storage != OWNED && storage != SLICE {
-            return;
+    /// Gives back all that the message owns, and makes it an invalid one.
+    #[inline(never)]
+    fn release(&mut self) {
+        let (state, owner) = (self.state(), self.owner());
+        // Nothing may be released twice, even if the caller's free function gets at the message again.
+        self.head = 0;
+        drop(self.metadata.take());
+        if self.group.is_long() {
+            // SAFETY: the message holds a reference, and the group is overwritten right away.
+            unsafe { self.group.release() };
+            self.group = Group::EMPTY;
         }
-        // SAFETY: such messages have an owner, and hold a reference to it: the only one if it isn't counted.
-        unsafe {
-            let owner = NonNull::new_unchecked(self.outline().owner);
-            if storage == OWNED && self.state() & SHARED == 0 {
-                Header::free(owner)
-            } else {
-                Header::drop_ref(owner)
-            }
+        if let Some(owner) = owner {
+            // SAFETY: the message has just become one without a body.
+            unsafe { release_owner(owner, state) };
         }
     }
 
@@ -452,6 +450,16 @@ impl Message {
         if self.state() & OWNING != 0 {
             self.release();
         }
-        self.change(u16::MAX, 0);
+        self.head = 0;
     }
+}
+
+/// Gives back a message's reference to the owner of its body.
+///
+/// # Safety
+/// A message of this state has it as owner, and doesn't use it any more.
+#[inline]
+unsafe fn release_owner(owner: NonNull<Header>, state: u16) {
+    // SAFETY: the message holds a reference: the only one if they aren't counted.
+    unsafe { if state & (STORAGE | SHARED) == OWNED { Header::free(owner) } else { Header::drop_ref(owner) } }
 }
