@@ -1,60 +1,87 @@
 //! Contexts: zmq_ctx_new(3) and the pages that it names.
-#![allow(unused_variables)] // until the engine is behind it
+
+use std::sync::Arc;
 
 use libc::{c_int, c_void, size_t};
 
-use super::boundary::call;
-use crate::error::Error;
+use super::boundary::{call, call_unit, slice, slice_mut};
+use super::table::Table;
+use crate::error::{Error, Result};
+use crate::runtime::context::Context;
+
+static CONTEXTS: Table<Arc<Context>> = Table::new();
+
+/// The context that a handle names. `EFAULT` for anything else.
+pub(super) fn context(handle: *mut c_void) -> Result<Arc<Context>> {
+    CONTEXTS.get(handle).map(|context| (*context).clone()).ok_or(Error::Fault)
+}
 
 /// A new context, or null (zmq_ctx_new(3)).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_ctx_new() -> *mut c_void {
-    call(|| Err(Error::NotSupported))
+    call(|| Ok(CONTEXTS.insert(Context::new())))
 }
 
 /// Ends a context: waits until all of its sockets are closed and what they linger for is sent (zmq_ctx_term(3)).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_ctx_term(context: *mut c_void) -> c_int {
-    call(|| Err(Error::NotSupported))
+    call_unit(|| {
+        self::context(context)?.term()?;
+        CONTEXTS.remove(context);
+        Ok(())
+    })
 }
 
 /// Makes every call on the context's sockets return ETERM (zmq_ctx_shutdown(3)).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_ctx_shutdown(context: *mut c_void) -> c_int {
-    call(|| Err(Error::NotSupported))
+    call_unit(|| {
+        self::context(context)?.shutdown();
+        Ok(())
+    })
 }
 
 /// Sets an option of a context (zmq_ctx_set(3)).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_ctx_set(context: *mut c_void, option: c_int, value: c_int) -> c_int {
-    call(|| Err(Error::NotSupported))
+    call_unit(|| self::context(context)?.options().set(option, &value.to_ne_bytes()))
 }
 
 /// An option of a context (zmq_ctx_get(3)).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_ctx_get(context: *mut c_void, option: c_int) -> c_int {
-    call(|| Err(Error::NotSupported))
+    call(|| self::context(context)?.options().get(option))
 }
 
 /// Deprecated: `zmq_ctx_new` with a number of I/O threads.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_init(io_threads: c_int) -> *mut c_void {
-    call(|| Err(Error::NotSupported))
+    const IO_THREADS: c_int = 1;
+    call(|| {
+        let context = Context::new();
+        if io_threads < 0 {
+            return Err(Error::Invalid);
+        }
+        context.options().set(IO_THREADS, &io_threads.to_ne_bytes())?;
+        Ok(CONTEXTS.insert(context))
+    })
 }
 
-/// Deprecated: `zmq_ctx_term` by its old name.
+/// Deprecated: `zmq_ctx_term`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_term(context: *mut c_void) -> c_int {
-    call(|| Err(Error::NotSupported))
+    // SAFETY: the same contract.
+    unsafe { zmq_ctx_term(context) }
 }
 
-/// Deprecated: `zmq_ctx_term` by its old name.
+/// Deprecated: `zmq_ctx_term`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_ctx_destroy(context: *mut c_void) -> c_int {
-    call(|| Err(Error::NotSupported))
+    // SAFETY: the same contract.
+    unsafe { zmq_ctx_term(context) }
 }
 
-/// Sets an option of a context, of any type (zmq_ctx_set_ext(3)).
+/// Sets an option of a context whose value may be more than an int.
 #[cfg(feature = "draft")]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_ctx_set_ext(
@@ -63,10 +90,14 @@ pub unsafe extern "C" fn zmq_ctx_set_ext(
     value: *const c_void,
     len: size_t,
 ) -> c_int {
-    call(|| Err(Error::NotSupported))
+    call_unit(|| {
+        // SAFETY: the caller passes a value of that length.
+        let value = unsafe { slice(value, len) }?;
+        self::context(context)?.options().set(option, value)
+    })
 }
 
-/// An option of a context, of any type (zmq_ctx_get_ext(3)).
+/// An option of a context whose value may be more than an int.
 #[cfg(feature = "draft")]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_ctx_get_ext(
@@ -75,5 +106,11 @@ pub unsafe extern "C" fn zmq_ctx_get_ext(
     value: *mut c_void,
     len: *mut size_t,
 ) -> c_int {
-    call(|| Err(Error::NotSupported))
+    call_unit(|| {
+        // SAFETY: the caller passes a pointer to a length, or null.
+        let len = unsafe { len.as_ref() }.copied().ok_or(Error::Fault)?;
+        // SAFETY: the caller passes a buffer of that length.
+        let buffer = unsafe { slice_mut(value, len) }?;
+        self::context(context)?.options().get_into(option, buffer)
+    })
 }

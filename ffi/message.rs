@@ -19,7 +19,7 @@ use std::ptr;
 /// # Safety
 /// It is null or points to 64 bytes that nothing else writes to during `'a`.
 #[inline]
-unsafe fn message_ref<'a>(message: *const zmq_msg_t) -> Result<&'a Message> {
+pub(super) unsafe fn message_ref<'a>(message: *const zmq_msg_t) -> Result<&'a Message> {
     // SAFETY: the caller vouches for the pointer, and what is valid is a message.
     unsafe { if Message::is_valid(message) { Ok(&*message) } else { Err(Error::Fault) } }
 }
@@ -29,7 +29,7 @@ unsafe fn message_ref<'a>(message: *const zmq_msg_t) -> Result<&'a Message> {
 /// # Safety
 /// It is null or points to 64 bytes that nothing else uses during `'a`.
 #[inline]
-unsafe fn message_mut<'a>(message: *mut zmq_msg_t) -> Result<&'a mut Message> {
+pub(super) unsafe fn message_mut<'a>(message: *mut zmq_msg_t) -> Result<&'a mut Message> {
     // SAFETY: as in `message_ref`.
     unsafe { if Message::is_valid(message) { Ok(&mut *message) } else { Err(Error::Fault) } }
 }

@@ -11,6 +11,7 @@
 pub mod boundary;
 pub mod constants;
 pub mod context;
+pub mod handle;
 pub mod message;
 pub mod monitor;
 pub mod poll;

@@ -530,17 +530,17 @@ ZMQ_EXPORT int zmq_ctx_get(void *context, int option);
 /* Deprecated: `zmq_ctx_new` with a number of I/O threads. */
 ZMQ_EXPORT void *zmq_init(int io_threads);
 
-/* Deprecated: `zmq_ctx_term` by its old name. */
+/* Deprecated: `zmq_ctx_term`. */
 ZMQ_EXPORT int zmq_term(void *context);
 
-/* Deprecated: `zmq_ctx_term` by its old name. */
+/* Deprecated: `zmq_ctx_term`. */
 ZMQ_EXPORT int zmq_ctx_destroy(void *context);
 
 #if defined(ZMQ_BUILD_DRAFT_API)
-/* Sets an option of a context, of any type (zmq_ctx_set_ext(3)). */
+/* Sets an option of a context whose value may be more than an int. */
 ZMQ_EXPORT int zmq_ctx_set_ext(void *context, int option, const void *value, size_t len);
 
-/* An option of a context, of any type (zmq_ctx_get_ext(3)). */
+/* An option of a context whose value may be more than an int. */
 ZMQ_EXPORT int zmq_ctx_get_ext(void *context, int option, void *value, size_t *len);
 #endif
 

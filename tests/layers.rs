@@ -45,7 +45,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("transport", &["sys", "error", "options", "metadata"]),
     // Implements the mechanism that the wire declares; the wire names none.
     ("security", &["zmtp", "error", "options", "message", "metadata", "z85"]),
-    ("pipe", &["error", "message", "options"]),
+    ("pipe", &["error", "message", "options", "metadata"]),
     ("zmtp", &["error", "options", "message", "metadata"]),
     ("sys", &["error"]),
     ("options", &["error", "z85"]),

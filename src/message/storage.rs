@@ -401,6 +401,12 @@ impl Message {
         *self.metadata = metadata;
     }
 
+    /// Takes the properties away.
+    #[inline]
+    pub fn take_metadata(&mut self) -> Option<Arc<Metadata>> {
+        self.metadata.take()
+    }
+
     /// The group, for RADIO and DISH sockets; empty if there is none.
     pub fn group(&self) -> &[u8] {
         let (text, len) = self.group.text();

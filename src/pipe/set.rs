@@ -2,6 +2,8 @@
 
 use super::{Inbound, Outbound, PipeEnd};
 use crate::message::Message;
+use crate::metadata::Metadata;
+use std::sync::Arc;
 
 /// Names one pipe of a socket. An id is never used again for another pipe of the same socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -48,6 +50,8 @@ struct Pipe {
     no_delay: bool,
     routing_id: Vec<u8>,
     server_routing_id: u32,
+    /// What the messages that come by this pipe say of their peer.
+    metadata: Option<Arc<Metadata>>,
 }
 
 /// All the pipes of a socket, as its pattern sees them.
@@ -77,6 +81,7 @@ impl Pipes {
             no_delay: false,
             routing_id: Vec::new(),
             server_routing_id: 0,
+            metadata: None,
         };
         self.count += 1;
         if let Some(index) = self.free.pop() {
@@ -146,7 +151,7 @@ impl Pipes {
             return false;
         }
         loop {
-            if pipe.inbound.pop(out) {
+            if pipe.pop(out) {
                 if pipe.inbound.count(out) {
                     self.notices.push(Notice::Room(id));
                 }
@@ -188,7 +193,7 @@ impl Pipes {
         if !pipe.writable || !(pipe.outbound.is_mid_message() || pipe.outbound.has_room() || pipe.room()) {
             return false;
         }
-        pipe.outbound.push(std::mem::take(message));
+        pipe.outbound.push(message.take());
         true
     }
 
@@ -305,6 +310,13 @@ impl Pipes {
         }
     }
 
+    /// What the messages that come by the pipe say of their peer.
+    pub fn set_metadata(&mut self, id: PipeId, metadata: Option<Arc<Metadata>>) {
+        if let Some(pipe) = self.get_mut(id) {
+            pipe.metadata = metadata;
+        }
+    }
+
     /// The 32-bit routing id of `ZMQ_SERVER` and `ZMQ_PEER`; 0 without.
     pub fn server_routing_id(&self, id: PipeId) -> u32 {
         self.get(id).map_or(0, |pipe| pipe.server_routing_id)
@@ -356,6 +368,22 @@ impl Pipes {
 }
 
 impl Pipe {
+    /// Takes the next part, with the pipe's metadata. A message that is received into one from the same peer keeps that one's reference,
+    /// so that the usual loop counts nothing.
+    #[inline]
+    fn pop(&mut self, out: &mut Message) -> bool {
+        let Some(metadata) = &self.metadata else { return self.inbound.pop(out) };
+        let kept = match out.metadata() {
+            Some(kept) if Arc::ptr_eq(kept, metadata) => out.take_metadata(),
+            _ => None,
+        };
+        let there = self.inbound.pop(out);
+        if there || kept.is_some() {
+            out.set_metadata(kept.or_else(|| Some(metadata.clone())));
+        }
+        there
+    }
+
     /// No room: passive from now on, unless room has come meanwhile.
     #[cold]
     fn room(&mut self) -> bool {

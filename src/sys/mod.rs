@@ -12,12 +12,14 @@
 //! | [`membarrier`] | a fence in all threads of the process (optional) | `membarrier`(2) |
 //! | [`thread`] | name, CPUs, scheduling, signal mask of a thread | pthreads |
 //! | [`fork`] | notice a `fork` | `pthread_atfork`(3) |
+//! | `thread_token` | tells threads apart | the thread pointer |
 //! | [`descriptor`] | descriptors that the program hands over | `getsockopt`(2) |
 //! | [`time`] | a monotonic clock | `clock_gettime`(2) |
 //!
 //! A wait never outlasts the arrival of a signal: it ends with "interrupted" even if the handler was installed with
 //! `SA_RESTART`, since programs rely on `EINTR`.
 
+pub mod biased;
 pub mod descriptor;
 pub mod epoll;
 pub mod eventfd;
@@ -25,7 +27,9 @@ pub mod fork;
 pub mod futex;
 pub mod membarrier;
 pub mod poll;
+mod primitive;
 pub mod thread;
+mod thread_token;
 pub mod time;
 
 use crate::error::{Error, Result};

@@ -1,0 +1,134 @@
+//! Sending and receiving with waiting: the only place, besides polling, where a caller sleeps on a socket.
+//!
+//! Nobody sleeps inside a socket. A caller that has to wait leaves it, sleeps on its mailbox or its connections, enters
+//! it again and looks again.
+
+use super::cell::{SocketGuard, SocketRef};
+use super::connection::CALLER_BUDGET;
+use super::mailbox::Wait;
+use crate::error::{Error, Result};
+use crate::message::Message;
+use crate::sys::time;
+
+/// What a caller waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum For {
+    Message,
+    Room,
+}
+
+/// `zmq_msg_send`: one part, whose `more` flag is set. On success the message is left empty.
+///
+/// `EAGAIN` at once with `dont_wait`, or when `ZMQ_SNDTIMEO` is over; `EINTR`; `ETERM`; `ENOTSOCK`; and what the pattern says.
+#[inline]
+pub fn send(socket: SocketRef, message: &mut Message, dont_wait: bool) -> Result<()> {
+    let mut guard = socket.lock()?;
+    guard.process()?;
+    match guard.send(message) {
+        Err(Error::Again) => send_slowly(socket, guard, message, dont_wait),
+        done => done,
+    }
+}
+
+#[cold]
+fn send_slowly(socket: SocketRef, guard: SocketGuard, message: &mut Message, dont_wait: bool) -> Result<()> {
+    let timeout = guard.options().sndtimeo;
+    let mut wait = Waiting::new(timeout, dont_wait);
+    let mut guard = guard;
+    loop {
+        let seen = guard.mailbox().word();
+        guard.process()?;
+        match guard.send(message) {
+            Err(Error::Again) => {}
+            done => return done,
+        }
+        if guard.write_connections() {
+            continue;
+        }
+        guard = wait.wait(socket, guard, seen, For::Room)?;
+    }
+}
+
+/// `zmq_msg_recv`: one part.
+///
+/// `EAGAIN` at once with `dont_wait`, or when `ZMQ_RCVTIMEO` is over; `EINTR`; `ETERM`; `ENOTSOCK`; and what the pattern says.
+#[inline]
+pub fn recv(socket: SocketRef, out: &mut Message, dont_wait: bool) -> Result<()> {
+    let mut guard = socket.lock()?;
+    guard.process()?;
+    match guard.recv(out) {
+        Err(Error::Again) => recv_slowly(socket, guard, out, dont_wait),
+        done => done,
+    }
+}
+
+#[inline(never)]
+fn recv_slowly(socket: SocketRef, guard: SocketGuard, out: &mut Message, dont_wait: bool) -> Result<()> {
+    let timeout = guard.options().rcvtimeo;
+    let mut wait = Waiting::new(timeout, dont_wait);
+    let mut guard = guard;
+    loop {
+        let seen = guard.mailbox().word();
+        // What was read and not decoded, and with `dont_wait` what can be read at once.
+        if guard.decode_ready() || wait.is_over() && guard.read_connections() {
+            guard.process()?;
+        }
+        guard.process()?;
+        match guard.recv(out) {
+            Err(Error::Again) => {}
+            done => return done,
+        }
+        guard = wait.wait(socket, guard, seen, For::Message)?;
+    }
+}
+
+struct Waiting {
+    /// Not to wait at all.
+    never: bool,
+    deadline: Option<u64>,
+    expired: bool,
+}
+
+impl Waiting {
+    /// `timeout` in milliseconds, negative for ever.
+    fn new(timeout: i32, dont_wait: bool) -> Self {
+        let never = dont_wait || timeout == 0;
+        let deadline = match u64::try_from(timeout) {
+            Ok(ms) if !never => Some(time::monotonic_ns() + ms * 1_000_000),
+            _ => None,
+        };
+        Self { never, deadline, expired: false }
+    }
+
+    fn is_over(&self) -> bool {
+        self.never || self.expired
+    }
+
+    /// Leaves the socket, sleeps until something may have changed since `seen` was read, and enters it again.
+    fn wait(
+        &mut self,
+        socket: SocketRef,
+        mut guard: SocketGuard,
+        seen: u32,
+        what: For,
+    ) -> Result<SocketGuard> {
+        if self.is_over() {
+            return Err(Error::Again);
+        }
+        guard.turn();
+        let mailbox = guard.mailbox().clone();
+        let group = guard.group().cloned().filter(|group| what == For::Message || group.is_lent());
+        drop(guard);
+        let outcome = match group.and_then(|group| group.wait(seen, self.deadline, CALLER_BUDGET)) {
+            Some(outcome) => outcome?,
+            None => mailbox.sleep(seen, self.deadline),
+        };
+        match outcome {
+            Wait::Woken => {}
+            // One more look, and then it is over.
+            Wait::TimedOut => self.expired = true,
+            Wait::Interrupted => return Err(Error::Interrupted),
+        }
+        socket.lock()
+    }
+}

@@ -1,0 +1,124 @@
+//! Where sockets live: cells that are used again but never freed.
+//!
+//! C holds a socket by a pointer that means nothing to it, and may use it when the socket has long gone, or while another
+//! thread is closing it. So a socket isn't reached by its address but by the number of a cell and the cell's
+//! generation: looking it up and locking it is safe whatever C does, and a handle of an earlier generation is an
+//! error each time.
+
+use super::socket::Socket;
+use crate::error::{Error, Result};
+use crate::sys::biased::{BiasedGuard, BiasedMutex};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::ops::{Deref, DerefMut};
+use std::sync::OnceLock;
+
+/// Generations that a handle can tell apart.
+pub const GENERATIONS: u32 = 1 << 17;
+/// Cells at most.
+pub const CELLS: u32 = 1 << 22;
+/// The first block of cells has this many, each further one twice as many as the one before.
+const FIRST_BLOCK: u32 = 64;
+const BLOCKS: usize = 17;
+
+struct Slot {
+    generation: u32,
+    socket: Option<Box<Socket>>,
+}
+
+type Cell = BiasedMutex<Slot>;
+
+static BLOCK_TABLE: [OnceLock<Box<[Cell]>>; BLOCKS] = [const { OnceLock::new() }; BLOCKS];
+static FREE: Mutex<Free> = Mutex::new(Free { cells: VecDeque::new(), made: 0 });
+
+/// First in, first out, so that a number comes back as late as possible.
+struct Free {
+    cells: VecDeque<u32>,
+    made: u32,
+}
+
+/// Names a socket, living or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SocketRef {
+    /// The cell.
+    pub index: u32,
+    /// The cell's generation at the time.
+    pub generation: u32,
+}
+
+/// Being inside a socket.
+pub struct SocketGuard {
+    slot: BiasedGuard<'static, Slot>,
+}
+
+#[inline]
+fn cell(index: u32) -> Option<&'static Cell> {
+    let shifted = index.checked_add(FIRST_BLOCK)?;
+    let block = (shifted / FIRST_BLOCK).ilog2();
+    let first = FIRST_BLOCK << block;
+    BLOCK_TABLE.get(block as usize)?.get()?.get((shifted - first) as usize)
+}
+
+impl SocketRef {
+    /// Puts a socket into a cell. `EMFILE` when there are none left.
+    pub fn new(make: impl FnOnce(SocketRef) -> Box<Socket>) -> Result<Self> {
+        let index = {
+            let mut free = FREE.lock();
+            // Kept waiting for a while, so that stale handles stay recognisable for longer.
+            if free.cells.len() > 64 || free.made >= CELLS {
+                free.cells.pop_front().ok_or(Error::TooManyFiles)?
+            } else {
+                free.made += 1;
+                free.made - 1
+            }
+        };
+        let block = ((index + FIRST_BLOCK) / FIRST_BLOCK).ilog2();
+        BLOCK_TABLE.get(block as usize).ok_or(Error::TooManyFiles)?.get_or_init(|| {
+            let count = FIRST_BLOCK << block;
+            (0..count).map(|_| BiasedMutex::new(Slot { generation: 1, socket: None })).collect()
+        });
+        let mut slot = cell(index).and_then(|cell| cell.lock()).ok_or(Error::TooManyFiles)?;
+        let this = Self { index, generation: slot.generation };
+        slot.socket = Some(make(this));
+        Ok(this)
+    }
+
+    /// Enters the socket. `ENOTSOCK` if it has gone, `EDEADLK` if this thread is inside already.
+    #[inline]
+    pub fn lock(self) -> Result<SocketGuard> {
+        let cell = cell(self.index).ok_or(Error::NotSocket)?;
+        let slot = cell.lock().ok_or(Error::Deadlock)?;
+        if slot.generation != self.generation || slot.socket.is_none() {
+            return Err(Error::NotSocket);
+        }
+        Ok(SocketGuard { slot })
+    }
+}
+
+impl SocketGuard {
+    /// Takes the socket out; from now on its handle is stale.
+    pub fn take(mut self, this: SocketRef) -> Option<Box<Socket>> {
+        let socket = self.slot.socket.take();
+        self.slot.generation = (self.slot.generation + 1) % GENERATIONS;
+        drop(self);
+        FREE.lock().cells.push_back(this.index);
+        socket
+    }
+}
+
+impl Deref for SocketGuard {
+    type Target = Socket;
+
+    #[inline]
+    fn deref(&self) -> &Socket {
+        // `lock` has looked, and only `take`, which ends the guard, empties a cell.
+        self.slot.socket.as_deref().expect("a guard is inside a socket")
+    }
+}
+
+impl DerefMut for SocketGuard {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Socket {
+        self.slot.socket.as_deref_mut().expect("a guard is inside a socket")
+    }
+}

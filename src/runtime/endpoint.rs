@@ -1,0 +1,190 @@
+//! Binding, connecting, and undoing both.
+
+use super::inproc::{Joined, Party};
+use super::io_thread::{Connect, IoCommand, Listen, SessionId};
+use super::link::{Link, SessionLink};
+use super::monitor::{Endpoints, event};
+use super::socket::Socket;
+use crate::error::{Error, Result};
+use crate::options::SocketType;
+use crate::pattern::Attachment;
+use crate::pipe::{Marks, PipeId, pipe};
+use crate::transport::{Connector, Listener, Scheme, check_protocol, find_endpoint, parse_endpoint};
+use std::os::fd::AsRawFd;
+
+/// Something that a socket has bound or connected to.
+pub struct Endpoint {
+    /// The name by which it is undone.
+    pub name: String,
+    what: What,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    Listener(SessionId),
+    Session(SessionId, Option<PipeId>),
+    InprocBound,
+    InprocPipe(PipeId),
+}
+
+impl Endpoint {
+    /// Whether it is this session.
+    pub fn is_session(&self, id: SessionId) -> bool {
+        matches!(self.what, What::Session(session, _) if session == id)
+    }
+
+    /// Whether it is a connection by this pipe, within the process.
+    pub fn is_inproc_pipe(&self, id: PipeId) -> bool {
+        self.what == What::InprocPipe(id)
+    }
+}
+
+impl Socket {
+    /// `zmq_bind`.
+    pub fn bind(&mut self, endpoint: &str) -> Result<()> {
+        self.process()?;
+        let (scheme, address) = parse_endpoint(endpoint)?;
+        check_protocol(scheme, self.kind)?;
+        if scheme == Scheme::Inproc {
+            let party = Party::new(self.mailbox.clone(), &self.options);
+            self.context.inproc.bind(address, party)?;
+            self.endpoints.push(Endpoint { name: endpoint.to_owned(), what: What::InprocBound });
+            self.options.last_endpoint = endpoint.as_bytes().to_vec();
+            return Ok(());
+        }
+        let owner = self.owner()?;
+        let listener = match Listener::bind(scheme, address, &self.options) {
+            Ok(listener) => listener,
+            Err(error) => {
+                let endpoints = Endpoints::listening(address);
+                self.monitor.emit(event::BIND_FAILED, &[error.errno() as u64], &endpoints);
+                return Err(error);
+            }
+        };
+        let name = listener.endpoint().to_owned();
+        self.monitor.emit(event::LISTENING, &[listener.as_raw_fd() as u64], &Endpoints::listening(&name));
+        let io = owner.group.io.clone();
+        let id = io.new_session();
+        self.options.last_endpoint = name.clone().into_bytes();
+        self.endpoints.push(Endpoint { name: name.clone(), what: What::Listener(id) });
+        io.post(IoCommand::Listen(Box::new(Listen { id, listener, endpoint: name, owner })));
+        Ok(())
+    }
+
+    /// `zmq_connect`.
+    pub fn connect(&mut self, endpoint: &str) -> Result<()> {
+        self.process()?;
+        let (scheme, address) = parse_endpoint(endpoint)?;
+        check_protocol(scheme, self.kind)?;
+        if scheme == Scheme::Inproc {
+            return self.connect_inproc(endpoint, address);
+        }
+        use SocketType::{Dealer, Pub, Req, Sub};
+        let single = matches!(self.kind, Dealer | Sub | Pub | Req);
+        if single && self.endpoints.iter().any(|known| known.name == endpoint) {
+            // Connected already; twice would be of no use.
+            return Ok(());
+        }
+        let connector = Connector::new(scheme, address)?;
+        let owner = self.owner()?;
+        let io = owner.group.io.clone();
+        let id = io.new_session();
+        let mut attached = None;
+        let mut end_and_link = None;
+        if !self.options.immediate {
+            let mark = |value: i32| usize::try_from(value).unwrap_or(0);
+            let marks =
+                Marks { send: mark(self.options.sndhwm), receive: mark(self.options.rcvhwm), peer: None };
+            let (ours, theirs) = pipe(marks, self.options.effective_conflate());
+            let link = SessionLink::new(io.clone(), id);
+            let pipe = self.attach_session(ours, Link::Session { link: link.clone(), connection: None });
+            link.set_pipe(pipe);
+            attached = Some(pipe);
+            end_and_link = Some((theirs, link));
+        }
+        self.options.last_endpoint = connector.endpoint().as_bytes().to_vec();
+        self.endpoints.push(Endpoint { name: endpoint.to_owned(), what: What::Session(id, attached) });
+        io.post(IoCommand::Connect(Box::new(Connect { id, connector, owner, pipe: end_and_link })));
+        self.settle();
+        Ok(())
+    }
+
+    fn connect_inproc(&mut self, endpoint: &str, name: &str) -> Result<()> {
+        let party = Party::new(self.mailbox.clone(), &self.options);
+        let Joined { end, link } =
+            self.context.inproc.connect(name, party, self.options.effective_conflate());
+        let attachment = Attachment { subscribe_to_all: false, locally_initiated: true };
+        let pipe = self.attach(end, Link::Inproc { link: link.clone(), side: 0 }, attachment);
+        link.set_pipe(0, pipe);
+        // What the bound socket wrote before it knew the pipe's name is found by the pattern's first look.
+        self.options.last_endpoint = endpoint.as_bytes().to_vec();
+        self.endpoints.push(Endpoint { name: endpoint.to_owned(), what: What::InprocPipe(pipe) });
+        self.settle();
+        Ok(())
+    }
+
+    /// `zmq_unbind` and `zmq_disconnect`.
+    pub fn undo_endpoint(&mut self, endpoint: &str) -> Result<()> {
+        self.process()?;
+        let (scheme, address) = parse_endpoint(endpoint)?;
+        check_protocol(scheme, self.kind)?;
+        if scheme == Scheme::Inproc {
+            return self.undo_inproc(endpoint, address);
+        }
+        let known = |name: &str| self.endpoints.iter().any(|endpoint| endpoint.name == name);
+        let name = find_endpoint(scheme, endpoint, address, &self.options, known)?;
+        let mut undone = Vec::new();
+        self.endpoints.retain(|endpoint| {
+            let this = endpoint.name == name;
+            if this {
+                undone.push(endpoint.what);
+            }
+            !this
+        });
+        for what in undone {
+            self.undo(what);
+        }
+        self.settle();
+        Ok(())
+    }
+
+    fn undo(&mut self, what: What) {
+        let Some(io) = self.group().map(|group| group.io.clone()) else { return };
+        match what {
+            What::Listener(id) => io.post(IoCommand::StopListening(id)),
+            What::Session(session, pipe) => {
+                if let Some(pipe) = pipe {
+                    self.pipes.terminate(pipe, false);
+                    self.settle();
+                }
+                io.post(IoCommand::StopSession { session, linger: self.options.linger });
+            }
+            What::InprocBound | What::InprocPipe(_) => {}
+        }
+    }
+
+    fn undo_inproc(&mut self, endpoint: &str, name: &str) -> Result<()> {
+        if self.context.inproc.unbind(name, &self.mailbox).is_ok() {
+            self.endpoints.retain(|known| !(known.name == endpoint && known.what == What::InprocBound));
+            return Ok(());
+        }
+        let pipes: Vec<_> = self
+            .endpoints
+            .iter()
+            .filter(|known| known.name == endpoint)
+            .filter_map(|known| match known.what {
+                What::InprocPipe(pipe) => Some(pipe),
+                _ => None,
+            })
+            .collect();
+        if pipes.is_empty() {
+            return Err(Error::NotFound);
+        }
+        for pipe in pipes {
+            self.pipes.terminate(pipe, true);
+        }
+        self.endpoints.retain(|known| known.name != endpoint);
+        self.settle();
+        Ok(())
+    }
+}

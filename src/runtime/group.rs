@@ -1,0 +1,313 @@
+//! The connections of one socket, and who waits for them.
+//!
+//! A socket that has connections has an epoll of its own, which holds all of them. By default the socket's I/O thread watches
+//! that epoll. A thread that is about to wait in a receive (or a poll) takes it over: it leaves the I/O thread's
+//! set, and the caller sleeps on it, reads what arrives and decodes it itself, so that a message reaches the
+//! program without a hop through another thread. The group stays *lent* between calls, as the next one will most
+//! likely wait again. The I/O thread looks after its lent groups every few milliseconds and takes back those that
+//! nobody has used meanwhile.
+//!
+//! Who has the group decides only who waits. Driving a connection is safe from any thread (its halves have locks), so
+//! nothing is lost when both watch for a moment; an event is worked off by whoever got it.
+//!
+//! Descriptors are registered edge-triggered, for reading and writing, once. So whoever takes an event has to drive
+//! the connection until it is dry or has to leave it in `ready`.
+
+use super::connection::{Connection, IO_BUDGET};
+use super::io_thread::{IoCommand, IoHandle};
+use super::mailbox::{Mailbox, Wait};
+use crate::error::Result;
+use crate::sys::epoll::{Epoll, Event, Interest};
+use crate::sys::time;
+use mio::unix::SourceFd;
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+/// How many events one look takes.
+const EVENTS: usize = 64;
+/// The epoll token of the mailbox's descriptor.
+const MAILBOX: u64 = u64::MAX;
+
+/// See the module's text.
+pub struct Group {
+    epoll: Epoll,
+    /// The I/O thread that watches when no caller does.
+    pub io: Arc<IoHandle>,
+    /// The I/O thread's name for the group.
+    pub token: mio::Token,
+    mailbox: Arc<Mailbox>,
+    connections: Mutex<Slots>,
+    /// Connections that have bytes to decode, or more to read, without another event.
+    ready: Mutex<VecDeque<Arc<Connection>>>,
+    has_ready: AtomicBool,
+    /// A caller watches.
+    lent: AtomicBool,
+    /// The I/O thread knows that the group is lent, and looks after it.
+    tracked: AtomicBool,
+    /// A caller sleeps on the epoll now.
+    waiting: AtomicBool,
+    /// How often a caller has used the group while lent.
+    uses: AtomicU32,
+    has_wait_fd: AtomicBool,
+}
+
+#[derive(Default)]
+struct Slots {
+    slots: Vec<Option<Arc<Connection>>>,
+    free: Vec<usize>,
+}
+
+impl Group {
+    /// A group without connections, which `io` will watch once it was told of it (`IoCommand::AddGroup`).
+    pub fn new(io: Arc<IoHandle>, mailbox: Arc<Mailbox>) -> Result<Arc<Self>> {
+        let token = io.new_token();
+        Ok(Arc::new(Self {
+            epoll: Epoll::new()?,
+            io,
+            token,
+            mailbox,
+            connections: Mutex::default(),
+            ready: Mutex::default(),
+            has_ready: AtomicBool::new(false),
+            lent: AtomicBool::new(false),
+            tracked: AtomicBool::new(false),
+            waiting: AtomicBool::new(false),
+            uses: AtomicU32::new(0),
+            has_wait_fd: AtomicBool::new(false),
+        }))
+    }
+
+    /// The epoll's descriptor.
+    pub fn as_raw_fd(&self) -> RawFd {
+        self.epoll.as_raw_fd()
+    }
+
+    /// Keeps a connection under a new token. It is watched from `watch` on.
+    pub fn insert(&self, make: impl FnOnce(u64) -> Arc<Connection>) -> Arc<Connection> {
+        let mut slots = self.connections.lock();
+        let index = slots.free.pop().unwrap_or(slots.slots.len());
+        let connection = make(index as u64);
+        if index == slots.slots.len() {
+            slots.slots.push(Some(connection.clone()));
+        } else {
+            slots.slots[index] = Some(connection.clone());
+        }
+        connection
+    }
+
+    /// Begins to watch a connection's descriptor.
+    pub fn watch(&self, fd: RawFd, token: u64) -> Result<()> {
+        self.epoll.add(fd, token, Interest::READ | Interest::WRITE | Interest::EDGE)
+    }
+
+    /// Forgets a connection and its descriptor.
+    pub fn remove(&self, fd: RawFd, token: u64) {
+        // It may never have been watched.
+        let _ = self.epoll.delete(fd);
+        let mut slots = self.connections.lock();
+        if let Some(slot) = slots.slots.get_mut(token as usize)
+            && slot.take().is_some()
+        {
+            slots.free.push(token as usize);
+        }
+    }
+
+    fn get(&self, token: u64) -> Option<Arc<Connection>> {
+        self.connections.lock().slots.get(usize::try_from(token).ok()?)?.clone()
+    }
+
+    /// Leaves a connection for whoever watches to go on with.
+    pub fn push_ready(&self, connection: Arc<Connection>) {
+        self.ready.lock().push_back(connection);
+        self.has_ready.store(true, Ordering::Release);
+    }
+
+    /// Whether connections wait to be gone on with.
+    #[inline]
+    pub fn has_ready(&self) -> bool {
+        self.has_ready.load(Ordering::Acquire)
+    }
+
+    /// Goes on with the connections that were left behind. True: there were some.
+    pub fn drive_ready(&self, budget: usize) -> bool {
+        if !self.has_ready() {
+            return false;
+        }
+        self.has_ready.store(false, Ordering::Release);
+        // Only those that are there now: driving one may leave it here again.
+        let count = self.ready.lock().len();
+        for _ in 0..count {
+            let Some(connection) = self.ready.lock().pop_front() else { break };
+            connection.drive_read(false, budget);
+        }
+        if !self.ready.lock().is_empty() {
+            self.has_ready.store(true, Ordering::Release);
+        }
+        count > 0
+    }
+
+    /// Works off what the epoll has to say at once. True: there was something.
+    pub fn drive_now(&self, budget: usize) -> bool {
+        let mut events = [Event::EMPTY; EVENTS];
+        let mut any = self.drive_ready(budget);
+        // Bounded: a peer that never stops sending mustn't keep the thread here.
+        for _ in 0..4 {
+            match self.epoll.wait(&mut events, Some(Duration::ZERO)) {
+                Ok(count) if count > 0 => {
+                    any |= self.drive(&events[..count], budget);
+                    if count < EVENTS {
+                        break;
+                    }
+                }
+                _ => break,
+            }
+        }
+        any
+    }
+
+    /// As `drive_now`, for the I/O thread, which comes back for what is left.
+    pub fn drive_for_io_thread(&self) {
+        self.drive_now(IO_BUDGET);
+        if !self.is_lent() {
+            // An edge that is still to be taken, or a connection that wants to go on.
+            self.io.post_if(self.has_ready() || self.has_events(), || IoCommand::DriveGroup(self.token));
+        }
+    }
+
+    fn has_events(&self) -> bool {
+        let mut items = [crate::sys::poll::item(self.epoll.as_raw_fd(), libc::POLLIN)];
+        matches!(crate::sys::poll::poll(&mut items, Some(Duration::ZERO)), Ok(count) if count > 0)
+    }
+
+    fn drive(&self, events: &[Event], budget: usize) -> bool {
+        let mut any = false;
+        for event in events {
+            any |= event.token() != MAILBOX;
+            self.drive_event(*event, budget);
+        }
+        any
+    }
+
+    fn drive_event(&self, event: Event, budget: usize) {
+        if let Some(connection) = self.get(event.token()) {
+            if event.is_readable() {
+                connection.drive_read(true, budget);
+            }
+            if event.is_writable() && connection.is_blocked() {
+                connection.drive_write(true);
+            }
+        }
+    }
+
+    /// Whether a caller watches.
+    #[inline]
+    pub fn is_lent(&self) -> bool {
+        self.lent.load(Ordering::Acquire)
+    }
+
+    /// A caller is about to wait: the I/O thread stops watching.
+    fn borrow(self: &Arc<Self>) {
+        self.uses.fetch_add(1, Ordering::Relaxed);
+        if !self.lent.swap(true, Ordering::SeqCst) {
+            // It fails if the I/O thread hasn't begun to watch yet; it won't, then.
+            let _ = self.io.registry().deregister(&mut SourceFd(&self.epoll.as_raw_fd()));
+        }
+        self.track();
+    }
+
+    fn track(self: &Arc<Self>) {
+        if !self.tracked.swap(true, Ordering::SeqCst) {
+            self.io.post(IoCommand::Lent(self.clone()));
+        }
+    }
+
+    /// The I/O thread watches again.
+    pub fn give_back(&self) {
+        if self.lent.swap(false, Ordering::SeqCst) {
+            self.watch_in_io_thread();
+        }
+    }
+
+    /// Registers the epoll with the I/O thread, unless it is lent.
+    pub fn watch_in_io_thread(&self) {
+        let fd = self.epoll.as_raw_fd();
+        // It fails when it is registered already, which is as good.
+        let _ = self.io.registry().register(&mut SourceFd(&fd), self.token, mio::Interest::READABLE);
+        if self.has_ready() {
+            self.io.post(IoCommand::DriveGroup(self.token));
+        }
+    }
+
+    /// The I/O thread no longer watches, for good.
+    pub fn unwatch(&self) {
+        let _ = self.io.registry().deregister(&mut SourceFd(&self.epoll.as_raw_fd()));
+    }
+
+    /// The I/O thread's look at a lent group: `seen` is the count of uses at the last one. The new count, or `None` if
+    /// there is no need to look again.
+    pub fn check_lent(&self, seen: u32) -> Option<u32> {
+        let uses = self.uses.load(Ordering::Relaxed);
+        if !self.is_lent() {
+            self.tracked.store(false, Ordering::SeqCst);
+            return None;
+        }
+        if self.waiting.load(Ordering::SeqCst) {
+            // Whoever waits there asks to be looked after again when the wait ends.
+            self.tracked.store(false, Ordering::SeqCst);
+            return None;
+        }
+        if uses != seen {
+            return Some(uses);
+        }
+        self.tracked.store(false, Ordering::SeqCst);
+        self.give_back();
+        None
+    }
+
+    /// Sleeps until a connection has something, something is posted to the socket after `seen` was read, or the deadline; then drives what has
+    /// come. `None`: another thread waits here already, so wait elsewhere.
+    pub fn wait(self: &Arc<Self>, seen: u32, deadline: Option<u64>, budget: usize) -> Option<Result<Wait>> {
+        if self.waiting.swap(true, Ordering::SeqCst) {
+            return None;
+        }
+        let outcome = self.wait_alone(seen, deadline, budget);
+        self.waiting.store(false, Ordering::SeqCst);
+        if self.mailbox.has_sleepers() {
+            // Threads that sleep elsewhere can't drive the connections; the I/O thread does it for all.
+            self.give_back();
+        } else if self.is_lent() {
+            self.track();
+        }
+        Some(outcome)
+    }
+
+    fn wait_alone(self: &Arc<Self>, seen: u32, deadline: Option<u64>, budget: usize) -> Result<Wait> {
+        self.borrow();
+        if !self.has_wait_fd.swap(true, Ordering::SeqCst) {
+            self.epoll.add(self.mailbox.wait_fd()?, MAILBOX, Interest::READ)?;
+        }
+        if self.drive_ready(budget) {
+            return Ok(Wait::Woken);
+        }
+        if !self.mailbox.enter_fd_wait(seen) {
+            return Ok(Wait::Woken);
+        }
+        let mut events = [Event::EMPTY; EVENTS];
+        let timeout = deadline.map(|at| Duration::from_nanos(at.saturating_sub(time::monotonic_ns())));
+        let outcome = self.epoll.wait(&mut events, timeout);
+        self.mailbox.leave_fd_wait();
+        match outcome {
+            Ok(0) => Ok(Wait::TimedOut),
+            Ok(count) => {
+                self.drive(&events[..count], budget);
+                Ok(Wait::Woken)
+            }
+            Err(crate::error::Error::Interrupted) => Ok(Wait::Interrupted),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What a socket's options mean for the handshake, and what is learnt in it.
+
+use crate::metadata::Metadata;
+use crate::options::Options;
+use crate::security::null::{Null, Zap};
+use crate::transport::Stream;
+use crate::zmtp::mechanism::{Mechanism, Peer};
+use crate::zmtp::{Decoder, Encoder, Established, Handshake, HandshakeConfig, Version};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+
+/// A handshake as the options say.
+pub fn begin(options: &Options) -> Handshake {
+    Handshake::new(HandshakeConfig {
+        socket_type: options.socket_type,
+        routing_id: options.routing_id.clone(),
+        mechanism: mechanism(options),
+        max_msg_size: options.maxmsgsize,
+        metadata: options.metadata.clone(),
+    })
+}
+
+/// What is there instead of a handshake's outcome on a raw connection.
+pub fn skip(options: &Options) -> Established {
+    Established {
+        version: Version::V1,
+        decoder: Decoder::raw(usize::try_from(options.in_batch_size).unwrap_or(1)),
+        encoder: Encoder::raw(),
+        peer: Peer::default(),
+        subscribe_to_all: false,
+    }
+}
+
+fn mechanism(_options: &Options) -> Box<dyn Mechanism> {
+    Box::new(Null::new(Zap::Off))
+}
+
+/// The properties of the messages that will come (man page `zmq_msg_gets`), and the descriptor for `ZMQ_SRCFD`.
+pub fn metadata(peer: &Peer, stream: &Stream) -> Arc<Metadata> {
+    let mut builder = Metadata::builder();
+    for (name, value) in &peer.properties {
+        builder.insert(name, value);
+    }
+    if !peer.user_id.is_empty() {
+        builder.insert(b"User-Id", &peer.user_id);
+    }
+    let address = stream.peer_address();
+    if !address.is_empty() {
+        builder.insert(b"Peer-Address", address.as_bytes());
+    }
+    builder.insert(b"__fd", stream.as_raw_fd().to_string().as_bytes());
+    builder.build()
+}

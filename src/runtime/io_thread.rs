@@ -1,0 +1,428 @@
+//! An I/O thread: it accepts, connects, keeps the time, and drives the connections that no caller drives.
+//!
+//! Everything that happens once in a session's life happens here, in one thread, so that sessions need no locks. Others
+//! post an [`IoCommand`] and go on.
+
+use super::connection::{Connection, Failure, IO_BUDGET};
+use super::group::Group;
+use super::listener::ListenerEntry;
+use super::owner::Owner;
+use super::session::{Role, Session, Verdict};
+use crate::error::Result;
+use crate::message::Message;
+use crate::options::ContextOptions;
+use crate::pipe::PipeEnd;
+use crate::sys::{thread, time};
+use crate::transport::{Connector, Listener};
+use mio::{Events, Poll, Token, Waker};
+use parking_lot::Mutex;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::link::SessionLink;
+
+const WAKER: Token = Token(0);
+/// How often lent groups are looked after, in nanoseconds.
+const LENT_TICK: u64 = 5_000_000;
+
+/// Names a session, or a listener, within its I/O thread. Never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(pub usize);
+
+/// What an I/O thread is asked to do.
+#[allow(missing_docs)] // the variants say what their fields are
+pub enum IoCommand {
+    /// A socket's first endpoint: from now on watch its connections.
+    AddGroup(Arc<Group>),
+    /// A caller watches them now; see to it that they come back.
+    Lent(Arc<Group>),
+    /// Go on with the connections that were left in the middle.
+    DriveGroup(Token),
+    /// Accept connections.
+    Listen(Box<Listen>),
+    /// Stop that.
+    StopListening(SessionId),
+    /// Connect, and keep connected.
+    Connect(Box<Connect>),
+    /// The endpoint was disconnected: end the session, after what is queued was written or the time (ms; negative for ever)
+    /// is up.
+    StopSession { session: SessionId, linger: i32 },
+    /// The socket was closed: so for all of its sessions and listeners.
+    CloseSocket { group: Token, linger: i32 },
+    /// The socket has closed its end of the session's pipe.
+    PipeClosed(SessionId),
+    /// There is something to write.
+    Write(Arc<Connection>),
+    /// There is room for what was read.
+    Read(Arc<Connection>),
+    /// A handshake is done.
+    Established { session: SessionId, connection: u64 },
+    /// A connection has ended.
+    Failed { session: SessionId, connection: u64, failure: Failure },
+    /// Everything that a closed pipe had left is written.
+    Flushed { session: SessionId, connection: u64 },
+    /// PING or PONG has come.
+    Heartbeat { session: SessionId, message: Message },
+    /// End the thread.
+    Stop,
+}
+
+/// A listener to be served.
+pub struct Listen {
+    /// Its name.
+    pub id: SessionId,
+    /// The listening socket.
+    pub listener: Listener,
+    /// What monitors call it.
+    pub endpoint: String,
+    /// The socket it belongs to.
+    pub owner: Arc<Owner>,
+}
+
+/// A session to be started.
+pub struct Connect {
+    /// Its name.
+    pub id: SessionId,
+    /// Where to.
+    pub connector: Connector,
+    /// The socket it belongs to.
+    pub owner: Arc<Owner>,
+    /// Its pipe, unless it is to be made when the connection stands (`ZMQ_IMMEDIATE`).
+    pub pipe: Option<(PipeEnd, Arc<SessionLink>)>,
+}
+
+/// How others reach an I/O thread.
+pub struct IoHandle {
+    commands: Mutex<Vec<IoCommand>>,
+    notified: AtomicBool,
+    waker: Waker,
+    registry: mio::Registry,
+    next_token: AtomicUsize,
+    /// How many sockets it serves.
+    pub load: AtomicUsize,
+    /// Its number in the context, as `ZMQ_AFFINITY` counts.
+    pub index: usize,
+}
+
+impl IoHandle {
+    /// Asks the thread to do something.
+    pub fn post(&self, command: IoCommand) {
+        self.commands.lock().push(command);
+        if !self.notified.swap(true, Ordering::SeqCst) {
+            // It can only fail if the eventfd has gone, with the thread.
+            let _ = self.waker.wake();
+        }
+    }
+
+    /// Asks for `command` if `wanted`.
+    pub fn post_if(&self, wanted: bool, command: impl FnOnce() -> IoCommand) {
+        if wanted {
+            self.post(command());
+        }
+    }
+
+    /// The set of descriptors that the thread watches.
+    pub fn registry(&self) -> &mio::Registry {
+        &self.registry
+    }
+
+    /// A name for a group, a session or a listener.
+    pub fn new_token(&self) -> Token {
+        Token(self.next_token.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// As `new_token`.
+    pub fn new_session(&self) -> SessionId {
+        SessionId(self.new_token().0)
+    }
+}
+
+struct GroupEntry {
+    group: Arc<Group>,
+    sessions: HashSet<SessionId>,
+    listeners: HashSet<SessionId>,
+    /// The socket was closed.
+    closed: bool,
+}
+
+/// What only the thread itself touches.
+pub struct IoThread {
+    poll: Poll,
+    handle: Arc<IoHandle>,
+    groups: HashMap<Token, GroupEntry>,
+    sessions: HashMap<SessionId, Session>,
+    listeners: HashMap<SessionId, ListenerEntry>,
+    lent: Vec<(Arc<Group>, u32)>,
+    lent_check: u64,
+    timers: BinaryHeap<Reverse<(u64, SessionId)>>,
+    stopping: bool,
+}
+
+/// Starts an I/O thread. Its sessions must all have ended before it is told to stop.
+pub fn spawn(index: usize, options: &ContextOptions) -> Result<(Arc<IoHandle>, std::thread::JoinHandle<()>)> {
+    let poll = Poll::new()?;
+    let handle = Arc::new(IoHandle {
+        commands: Mutex::default(),
+        notified: AtomicBool::new(false),
+        waker: Waker::new(poll.registry(), WAKER)?,
+        registry: poll.registry().try_clone()?,
+        next_token: AtomicUsize::new(1),
+        load: AtomicUsize::new(0),
+        index,
+    });
+    let io = IoThread {
+        poll,
+        handle: handle.clone(),
+        groups: HashMap::new(),
+        sessions: HashMap::new(),
+        listeners: HashMap::new(),
+        lent: Vec::new(),
+        lent_check: u64::MAX,
+        timers: BinaryHeap::new(),
+        stopping: false,
+    };
+    // The thread is born with every signal blocked: handlers are the program's threads' business.
+    let signals = thread::SignalGuard::block_all();
+    let setup = super::threads::Setup::new(options, index);
+    let thread = std::thread::Builder::new().spawn(move || {
+        setup.apply();
+        io.run();
+    })?;
+    drop(signals);
+    Ok((handle, thread))
+}
+
+impl IoThread {
+    fn run(mut self) {
+        let mut events = Events::with_capacity(256);
+        let mut commands = Vec::new();
+        while !self.stopping {
+            match self.poll.poll(&mut events, self.time_to_wait()) {
+                Ok(()) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                // Nothing that a thread could do about it; but never a busy loop.
+                Err(_) => std::thread::sleep(Duration::from_millis(10)),
+            }
+            for event in &events {
+                let token = event.token();
+                if token != WAKER {
+                    self.contained(|io| io.ready(token));
+                }
+            }
+            self.handle.notified.store(false, Ordering::SeqCst);
+            std::mem::swap(&mut commands, &mut *self.handle.commands.lock());
+            for command in commands.drain(..) {
+                self.contained(|io| io.handle_command(command));
+            }
+            self.contained(Self::keep_time);
+        }
+    }
+
+    /// A panic is a bug of ours; it costs what it happened in, not the thread.
+    fn contained(&mut self, work: impl FnOnce(&mut Self)) {
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(self))).is_err() {
+            eprintln!("libzmq: an I/O thread went on after a panic");
+        }
+    }
+
+    fn time_to_wait(&self) -> Option<Duration> {
+        let next = self.timers.peek().map_or(u64::MAX, |Reverse((at, _))| *at).min(self.lent_check);
+        (next != u64::MAX).then(|| Duration::from_nanos(next.saturating_sub(time::monotonic_ns())))
+    }
+
+    fn ready(&mut self, token: Token) {
+        if let Some(entry) = self.groups.get(&token) {
+            if !entry.group.is_lent() {
+                entry.group.clone().drive_for_io_thread();
+            }
+            return;
+        }
+        let id = SessionId(token.0);
+        if self.listeners.contains_key(&id) {
+            self.accept(id);
+        } else if self.sessions.contains_key(&id) {
+            self.with_session(id, |session, now| session.attempt_ready(now));
+        }
+    }
+
+    fn handle_command(&mut self, command: IoCommand) {
+        match command {
+            IoCommand::AddGroup(group) => self.add_group(group),
+            IoCommand::Lent(group) => {
+                if self.lent.is_empty() {
+                    self.lent_check = time::monotonic_ns() + LENT_TICK;
+                }
+                self.lent.push((group, 0));
+            }
+            IoCommand::DriveGroup(token) => {
+                if let Some(entry) = self.groups.get(&token) {
+                    entry.group.clone().drive_for_io_thread();
+                }
+            }
+            IoCommand::Listen(listen) => self.listen(*listen),
+            IoCommand::StopListening(id) => self.stop_listening(id),
+            IoCommand::Connect(connect) => {
+                let Connect { id, connector, owner, pipe } = *connect;
+                let role = Role::connect(connector);
+                self.add_session(Session::new(id, owner, role, pipe), Session::start);
+            }
+            IoCommand::StopSession { session, linger } => {
+                self.with_session(session, |session, now| session.stop(linger, now));
+            }
+            IoCommand::CloseSocket { group, linger } => self.close_socket(group, linger),
+            IoCommand::PipeClosed(session) => {
+                self.with_session(session, |session, now| session.pipe_closed(now));
+            }
+            IoCommand::Write(connection) => {
+                connection.drive_write(false);
+            }
+            IoCommand::Read(connection) => connection.drive_read(false, IO_BUDGET),
+            IoCommand::Established { session, connection } => {
+                self.with_session(session, |session, now| session.established(connection, now));
+            }
+            IoCommand::Failed { session, connection, failure } => {
+                self.with_session(session, |session, now| session.failed(connection, failure, now));
+            }
+            IoCommand::Flushed { session, connection } => {
+                self.with_session(session, |session, _| session.flushed(connection));
+            }
+            IoCommand::Heartbeat { session, message } => {
+                self.with_session(session, |session, now| session.heartbeat(&message, now));
+            }
+            IoCommand::Stop => self.stopping = true,
+        }
+    }
+
+    fn add_group(&mut self, group: Arc<Group>) {
+        group.watch_in_io_thread();
+        let token = group.token;
+        let entry = GroupEntry { group, sessions: HashSet::new(), listeners: HashSet::new(), closed: false };
+        self.groups.insert(token, entry);
+    }
+
+    fn add_session(&mut self, session: Session, begin: impl FnOnce(&mut Session, u64) -> Verdict) {
+        let id = session.id;
+        if let Some(entry) = self.groups.get_mut(&session.owner.group.token) {
+            entry.sessions.insert(id);
+        }
+        self.sessions.insert(id, session);
+        self.with_session(id, begin);
+    }
+
+    /// Lets a session do something, and sees to what follows from it.
+    fn with_session(&mut self, id: SessionId, work: impl FnOnce(&mut Session, u64) -> Verdict) {
+        let now = time::monotonic_ns();
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        match work(session, now) {
+            Verdict::Live => {
+                if let Some(at) = session.next_timer() {
+                    self.timers.push(Reverse((at, id)));
+                }
+            }
+            Verdict::Over => {
+                let token = session.owner.group.token;
+                self.sessions.remove(&id);
+                if let Some(entry) = self.groups.get_mut(&token) {
+                    entry.sessions.remove(&id);
+                }
+                self.forget_group_if_over(token);
+            }
+        }
+    }
+
+    fn forget_group_if_over(&mut self, token: Token) {
+        if let Some(entry) = self.groups.get(&token)
+            && entry.closed
+            && entry.sessions.is_empty()
+            && entry.listeners.is_empty()
+        {
+            entry.group.unwatch();
+            self.handle.load.fetch_sub(1, Ordering::Relaxed);
+            self.groups.remove(&token);
+        }
+    }
+
+    fn listen(&mut self, Listen { id, listener, endpoint, owner }: Listen) {
+        if let Some(entry) = self.groups.get_mut(&owner.group.token) {
+            entry.listeners.insert(id);
+        }
+        let entry = ListenerEntry::new(id, listener, endpoint, owner);
+        entry.watch(&self.handle);
+        self.listeners.insert(id, entry);
+        self.accept(id);
+    }
+
+    fn accept(&mut self, id: SessionId) {
+        // Bounded: a flood of connections mustn't keep the thread from the others.
+        for _ in 0..64 {
+            let Some(entry) = self.listeners.get_mut(&id) else { return };
+            match entry.accept(&self.handle) {
+                super::listener::Outcome::Session(session) => {
+                    self.add_session(*session, Session::start_accepted)
+                }
+                super::listener::Outcome::Refused => {}
+                super::listener::Outcome::Empty => return,
+                super::listener::Outcome::RetryAt(at) => {
+                    self.timers.push(Reverse((at, id)));
+                    return;
+                }
+            }
+        }
+        self.timers.push(Reverse((time::monotonic_ns(), id)));
+    }
+
+    fn stop_listening(&mut self, id: SessionId) {
+        if let Some(entry) = self.listeners.remove(&id) {
+            let token = entry.owner.group.token;
+            entry.close(&self.handle);
+            if let Some(group) = self.groups.get_mut(&token) {
+                group.listeners.remove(&id);
+            }
+            self.forget_group_if_over(token);
+        }
+    }
+
+    fn close_socket(&mut self, token: Token, linger: i32) {
+        let Some(entry) = self.groups.get_mut(&token) else { return };
+        entry.closed = true;
+        entry.group.give_back();
+        let listeners: Vec<_> = entry.listeners.iter().copied().collect();
+        let mut sessions: Vec<_> = entry.sessions.iter().copied().collect();
+        sessions.sort_unstable();
+        for id in listeners {
+            self.stop_listening(id);
+        }
+        for id in sessions {
+            self.with_session(id, |session, now| session.stop(linger, now));
+        }
+        self.forget_group_if_over(token);
+    }
+
+    fn keep_time(&mut self) {
+        let now = time::monotonic_ns();
+        while let Some(Reverse((at, id))) = self.timers.peek().copied() {
+            if at > now {
+                break;
+            }
+            self.timers.pop();
+            if self.listeners.contains_key(&id) {
+                self.accept(id);
+            } else {
+                self.with_session(id, Session::time_has_come);
+            }
+        }
+        if now >= self.lent_check {
+            self.lent.retain_mut(|(group, seen)| match group.check_lent(*seen) {
+                Some(uses) => {
+                    *seen = uses;
+                    true
+                }
+                None => false,
+            });
+            self.lent_check = if self.lent.is_empty() { u64::MAX } else { now + LENT_TICK };
+        }
+    }
+}

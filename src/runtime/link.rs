@@ -1,0 +1,106 @@
+//! What a socket knows of the other side of a pipe: how to tell it that there is something to read, or room.
+
+use super::connection::Connection;
+use super::io_thread::{IoCommand, IoHandle, SessionId};
+use super::mailbox::{Command, Mailbox};
+use crate::pipe::PipeId;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::OnceLock;
+
+/// The other side of one of a socket's pipes.
+#[allow(missing_docs)] // the variants say what their fields are
+pub enum Link {
+    /// Another socket of this context. `side` is the own one.
+    Inproc { link: Arc<InprocLink>, side: usize },
+    /// A session, and the connection that it has now.
+    Session { link: Arc<SessionLink>, connection: Option<Arc<Connection>> },
+}
+
+/// Joins the two sockets of an inproc pipe. A side's pipe id isn't known before its socket has taken its end in.
+pub struct InprocLink {
+    sides: [Side; 2],
+}
+
+struct Side {
+    mailbox: Mutex<Option<Arc<Mailbox>>>,
+    pipe: OnceLock<PipeId>,
+    /// What this side says last (the peer's `ZMQ_DISCONNECT_MSG`).
+    farewell: Mutex<Vec<u8>>,
+}
+
+impl InprocLink {
+    /// The side that connects is 0; the one that has bound is 1, and may come later.
+    pub fn new(connecting: Arc<Mailbox>, bound: Option<Arc<Mailbox>>) -> Arc<Self> {
+        let side = |mailbox| Side {
+            mailbox: Mutex::new(mailbox),
+            pipe: OnceLock::new(),
+            farewell: Mutex::default(),
+        };
+        Arc::new(Self { sides: [side(Some(connecting)), side(bound)] })
+    }
+
+    /// The bound socket has come.
+    pub fn set_bound(&self, mailbox: Arc<Mailbox>) {
+        *self.sides[1].mailbox.lock() = Some(mailbox);
+    }
+
+    /// A side has taken its end in.
+    pub fn set_pipe(&self, side: usize, pipe: PipeId) {
+        // A side is attached once.
+        let _ = self.sides[side].pipe.set(pipe);
+    }
+
+    /// What a side says last, when it closes the pipe.
+    pub fn set_farewell(&self, side: usize, body: Vec<u8>) {
+        *self.sides[side].farewell.lock() = body;
+    }
+
+    /// See `set_farewell`.
+    pub fn take_farewell(&self, side: usize) -> Vec<u8> {
+        std::mem::take(&mut self.sides[side].farewell.lock())
+    }
+
+    /// Posts a command about the pipe to the side that isn't `from`. A side that hasn't taken its end in yet
+    /// needs no telling: it looks at everything when it does.
+    pub fn post(&self, from: usize, command: impl FnOnce(PipeId) -> Command) {
+        let to = &self.sides[1 - from];
+        if let Some(pipe) = to.pipe.get()
+            && let Some(mailbox) = &*to.mailbox.lock()
+        {
+            mailbox.post(command(*pipe));
+        }
+    }
+}
+
+/// Joins a socket's pipe with the session that serves it.
+pub struct SessionLink {
+    /// The I/O thread that the session lives in.
+    pub io: Arc<IoHandle>,
+    /// The session there.
+    pub session: SessionId,
+    pipe: OnceLock<PipeId>,
+}
+
+impl SessionLink {
+    /// For a pipe that the socket hasn't taken in yet.
+    pub fn new(io: Arc<IoHandle>, session: SessionId) -> Arc<Self> {
+        Arc::new(Self { io, session, pipe: OnceLock::new() })
+    }
+
+    /// The socket has taken its end in.
+    pub fn set_pipe(&self, pipe: PipeId) {
+        // A link is for one pipe.
+        let _ = self.pipe.set(pipe);
+    }
+
+    /// The socket's name for the pipe, once it has one.
+    pub fn pipe(&self) -> Option<PipeId> {
+        self.pipe.get().copied()
+    }
+
+    /// Tells the session something.
+    pub fn post(&self, command: impl FnOnce(SessionId) -> IoCommand) {
+        self.io.post(command(self.session));
+    }
+}

@@ -1,0 +1,608 @@
+//! A session: what serves one pipe of a socket, or will, over one connection after the other.
+//!
+//! A session that connects keeps its pipe while it reconnects; one that was accepted ends with its connection. It lives in
+//! its I/O thread, which calls it when something has happened or its time has come ([`Session::next_timer`]).
+//!
+//! The pipe's end towards the socket is in the connection's halves while that is open, and parked here else.
+
+use super::connection::{BatchSizes, Connection, Failure, Remains};
+use super::handshake;
+use super::io_thread::SessionId;
+use super::link::SessionLink;
+use super::mailbox::Command;
+use super::monitor::{Endpoints, event};
+use super::owner::Owner;
+use super::reconnect::Backoff;
+use crate::error::Error;
+use crate::message::{Kind, Message};
+use crate::metadata::Metadata;
+use crate::options::SocketType;
+use crate::pipe::{Marks, PipeEnd, pipe};
+use crate::transport::{Attempt, Connector, Stream};
+use crate::zmtp::heartbeat::{Due, Heartbeat, HeartbeatConfig};
+use crate::zmtp::{Established, HandshakeEvent, ProtocolError};
+use mio::unix::SourceFd;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+
+const MS: u64 = 1_000_000;
+/// `ZMQ_RECONNECT_STOP_CONN_REFUSED`
+const STOP_REFUSED: i32 = 1;
+/// `ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED`
+const STOP_HANDSHAKE_FAILED: i32 = 2;
+/// `ZMQ_RECONNECT_STOP_AFTER_DISCONNECT`
+const STOP_AFTER_DISCONNECT: i32 = 4;
+
+/// Whether a session goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It does.
+    Live,
+    /// It has ended, and is to be forgotten.
+    Over,
+}
+
+/// How a session gets its connection.
+pub enum Role {
+    /// It connects.
+    Connect {
+        /// Where to.
+        connector: Connector,
+        /// The attempt that is under way.
+        attempt: Option<Attempt>,
+        /// How long to wait between attempts.
+        backoff: Backoff,
+    },
+    /// It was accepted.
+    Accept {
+        /// Until it begins.
+        stream: Option<Stream>,
+    },
+}
+
+impl Role {
+    /// For a session that connects.
+    pub fn connect(connector: Connector) -> Self {
+        Self::Connect { connector, attempt: None, backoff: Backoff::default() }
+    }
+}
+
+/// See the module's text.
+pub struct Session {
+    /// Its name in the I/O thread.
+    pub id: SessionId,
+    /// Its socket.
+    pub owner: Arc<Owner>,
+    role: Role,
+    /// The pipe's end towards the socket, while no connection has it.
+    parked: Option<PipeEnd>,
+    /// The pipe's link; `None` without a pipe.
+    link: Option<Arc<SessionLink>>,
+    connection: Option<Arc<Connection>>,
+    /// The handshake is done and messages flow.
+    open: bool,
+    endpoints: Endpoints,
+    heartbeat: Option<Heartbeat>,
+    /// When to try again, to give up connecting, to give up the handshake, to stop lingering; nanoseconds.
+    reconnect_at: Option<u64>,
+    connect_until: Option<u64>,
+    handshake_until: Option<u64>,
+    linger_until: Option<u64>,
+    /// The socket is closed or has disconnected: end when what is queued is written.
+    stopping: bool,
+}
+
+impl Session {
+    /// A session that `start` or `start_accepted` sets going.
+    pub fn new(
+        id: SessionId,
+        owner: Arc<Owner>,
+        role: Role,
+        pipe: Option<(PipeEnd, Arc<SessionLink>)>,
+    ) -> Self {
+        let (parked, link) = match pipe {
+            Some((end, link)) => (Some(end), Some(link)),
+            None => (None, None),
+        };
+        let endpoints = match &role {
+            Role::Connect { connector, .. } => Endpoints::connecting(connector.endpoint()),
+            Role::Accept { stream } => stream.as_ref().map(Endpoints::accepted).unwrap_or_default(),
+        };
+        owner.context.session_begins();
+        Self {
+            id,
+            owner,
+            role,
+            parked,
+            link,
+            connection: None,
+            open: false,
+            endpoints,
+            heartbeat: None,
+            reconnect_at: None,
+            connect_until: None,
+            handshake_until: None,
+            linger_until: None,
+            stopping: false,
+        }
+    }
+
+    fn emit(&self, event: u64, value: u64) {
+        self.owner.monitor.emit(event, &[value], &self.endpoints);
+    }
+
+    /// The time of the earliest of what it waits for, in nanoseconds.
+    pub fn next_timer(&self) -> Option<u64> {
+        let heartbeat = self.heartbeat.as_ref().and_then(|heartbeat| heartbeat.deadline()).map(|at| at * MS);
+        [self.reconnect_at, self.connect_until, self.handshake_until, self.linger_until, heartbeat]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Does what is due.
+    pub fn time_has_come(&mut self, now: u64) -> Verdict {
+        let due = |at: Option<u64>| at.is_some_and(|at| at <= now);
+        if due(self.linger_until) {
+            return self.end();
+        }
+        if due(self.reconnect_at) {
+            self.reconnect_at = None;
+            return self.start(now);
+        }
+        if due(self.connect_until) {
+            return self.attempt_failed(Error::TimedOut, now);
+        }
+        if due(self.handshake_until)
+            && let Some(connection) = &self.connection
+        {
+            let token = connection.token;
+            return self.failed(token, Failure::Transport(Error::TimedOut), now);
+        }
+        self.beat(now)
+    }
+
+    /// Begins an attempt to connect.
+    pub fn start(&mut self, now: u64) -> Verdict {
+        let Role::Connect { connector, attempt, .. } = &mut self.role else { return Verdict::Live };
+        match connector.start(&self.owner.options) {
+            Ok(begun) if begun.is_connected() => {
+                *attempt = Some(begun);
+                self.attempt_ready(now)
+            }
+            Ok(begun) => {
+                let fd = begun.as_raw_fd();
+                let registry = self.owner.group.io.registry();
+                let watched =
+                    registry.register(&mut SourceFd(&fd), mio::Token(self.id.0), mio::Interest::WRITABLE);
+                *attempt = Some(begun);
+                if let Err(error) = watched {
+                    return self.attempt_failed(error.into(), now);
+                }
+                let timeout = self.owner.options.connect_timeout;
+                self.connect_until = u64::try_from(timeout).ok().filter(|&ms| ms > 0).map(|ms| now + ms * MS);
+                self.emit(event::CONNECT_DELAYED, libc::EINPROGRESS as u64);
+                Verdict::Live
+            }
+            Err(error) => self.attempt_failed(error, now),
+        }
+    }
+
+    /// The attempt's descriptor is ready: it has succeeded or failed.
+    pub fn attempt_ready(&mut self, now: u64) -> Verdict {
+        let Role::Connect { attempt, .. } = &mut self.role else { return Verdict::Live };
+        let Some(begun) = attempt.take() else { return Verdict::Live };
+        let fd = begun.as_raw_fd();
+        // It isn't registered if it has connected at once.
+        let _ = self.owner.group.io.registry().deregister(&mut SourceFd(&fd));
+        self.connect_until = None;
+        match begun.finish(&self.owner.options) {
+            Ok(stream) => {
+                self.endpoints.local = stream.local_endpoint();
+                self.emit(event::CONNECTED, stream.as_raw_fd() as u64);
+                self.connected(stream, now)
+            }
+            Err(error) => {
+                self.emit(event::CLOSED, fd as u64);
+                self.attempt_over(error, now)
+            }
+        }
+    }
+
+    fn attempt_failed(&mut self, error: Error, now: u64) -> Verdict {
+        self.connect_until = None;
+        if let Role::Connect { attempt, .. } = &mut self.role
+            && let Some(begun) = attempt.take()
+        {
+            let fd = begun.as_raw_fd();
+            let _ = self.owner.group.io.registry().deregister(&mut SourceFd(&fd));
+            drop(begun);
+            self.emit(event::CLOSED, fd as u64);
+        }
+        self.attempt_over(error, now)
+    }
+
+    fn attempt_over(&mut self, error: Error, now: u64) -> Verdict {
+        if self.owner.options.reconnect_stop & STOP_REFUSED != 0 && error == Error::ConnectionRefused {
+            return self.end();
+        }
+        self.retry_later(now)
+    }
+
+    fn retry_later(&mut self, now: u64) -> Verdict {
+        let options = &self.owner.options;
+        let Role::Connect { backoff, .. } = &mut self.role else { return self.end() };
+        if let Some(ms) = backoff.next(options.reconnect_ivl, options.reconnect_ivl_max) {
+            self.reconnect_at = Some(now + ms * MS);
+            self.emit(event::CONNECT_RETRIED, ms);
+        }
+        // Without an interval it stays as it is, for ever.
+        Verdict::Live
+    }
+
+    /// Begins with a connection that was accepted.
+    pub fn start_accepted(&mut self, now: u64) -> Verdict {
+        match &mut self.role {
+            Role::Accept { stream } => match stream.take() {
+                Some(stream) => self.connected(stream, now),
+                None => Verdict::Live,
+            },
+            Role::Connect { .. } => Verdict::Live,
+        }
+    }
+
+    fn connected(&mut self, stream: Stream, now: u64) -> Verdict {
+        let owner = self.owner.clone();
+        let fd = stream.as_raw_fd();
+        if self.link.is_none() {
+            self.link = Some(SessionLink::new(owner.group.io.clone(), self.id));
+        }
+        let Some(link) = self.link.clone() else { return Verdict::Live };
+        let sizes = BatchSizes::from_options(&owner.options);
+        let (group, mailbox) = (owner.group.clone(), owner.mailbox.clone());
+        let connection = owner.group.insert(|token| {
+            if owner.options.raw_socket {
+                let established = handshake::skip(&owner.options);
+                return Connection::raw(token, group, link, mailbox, stream, established, sizes);
+            }
+            let start = handshake::begin(&owner.options);
+            Connection::new(token, group, link, mailbox, stream, start, sizes)
+        });
+        self.connection = Some(connection.clone());
+        self.open = false;
+        let handshake_ivl = owner.options.handshake_ivl;
+        let token = connection.token;
+        if owner.options.raw_socket {
+            return self.established(token, now);
+        }
+        self.handshake_until = u64::try_from(handshake_ivl).ok().filter(|&ms| ms > 0).map(|ms| now + ms * MS);
+        connection.drive_read(true, super::connection::IO_BUDGET);
+        if let Err(error) = owner.group.watch(fd, token) {
+            return self.failed(token, Failure::Transport(error), now);
+        }
+        Verdict::Live
+    }
+
+    fn is_current(&self, token: u64) -> bool {
+        self.connection.as_ref().is_some_and(|connection| connection.token == token)
+    }
+
+    /// The handshake is done: messages can flow.
+    pub fn established(&mut self, token: u64, now: u64) -> Verdict {
+        if !self.is_current(token) || self.open {
+            return Verdict::Live;
+        }
+        let Some(connection) = self.connection.clone() else { return Verdict::Live };
+        let Some(established) = connection.take_established() else { return Verdict::Live };
+        let Established { version, decoder, encoder, peer, subscribe_to_all } = established;
+        self.handshake_until = None;
+        if let Role::Connect { backoff, .. } = &mut self.role {
+            backoff.reset();
+        }
+        let raw = self.owner.options.raw_socket;
+        if version.has_mechanism() && !raw {
+            self.emit(event::HANDSHAKE_SUCCEEDED, 0);
+            self.heartbeat = self.new_heartbeat(now);
+        }
+        let metadata = handshake::metadata(&peer, connection.stream());
+        let Some(mut end) = self.attach(&connection, &metadata, subscribe_to_all) else { return self.end() };
+        if self.owner.options.recv_routing_id && !raw {
+            let mut id = Message::from_slice(&peer.routing_id).unwrap_or_default();
+            id.set_kind(Kind::RoutingId);
+            end.outbound.push(id);
+        }
+        self.open = true;
+        let PipeEnd { outbound, inbound } = end;
+        connection.open(decoder, encoder, outbound, inbound);
+        if raw && let Err(error) = self.owner.group.watch(connection.stream().as_raw_fd(), token) {
+            return self.failed(token, Failure::Transport(error), now);
+        }
+        Verdict::Live
+    }
+
+    /// Gives the socket a pipe, or tells it that the one it has is connected (again). The session's end.
+    fn attach(
+        &mut self,
+        connection: &Arc<Connection>,
+        metadata: &Arc<Metadata>,
+        subscribe_to_all: bool,
+    ) -> Option<PipeEnd> {
+        let (connection, metadata) = (connection.clone(), metadata.clone());
+        if let Some(end) = self.parked.take() {
+            if let Some(pipe) = self.link.as_ref().and_then(|link| link.pipe()) {
+                self.owner.mailbox.post(Command::Connected { pipe, connection, metadata });
+            }
+            return Some(end);
+        }
+        if self.stopping {
+            return None;
+        }
+        let options = &self.owner.options;
+        let mark = |value: i32| usize::try_from(value).unwrap_or(0);
+        let marks = Marks { send: mark(options.sndhwm), receive: mark(options.rcvhwm), peer: None };
+        let (theirs, ours) = pipe(marks, options.effective_conflate());
+        let link = connection.link.clone();
+        let local = matches!(self.role, Role::Connect { .. });
+        self.owner.mailbox.post(Command::AttachSession {
+            end: theirs,
+            link,
+            connection,
+            metadata,
+            subscribe_to_all,
+            local,
+        });
+        Some(ours)
+    }
+
+    fn new_heartbeat(&self, now: u64) -> Option<Heartbeat> {
+        let options = &self.owner.options;
+        let config = HeartbeatConfig {
+            interval: options.heartbeat_ivl,
+            ttl: options.heartbeat_ttl,
+            timeout: options.heartbeat_timeout,
+        };
+        Some(Heartbeat::new(config, now / MS))
+    }
+
+    /// PING or PONG has come.
+    pub fn heartbeat(&mut self, message: &Message, now: u64) -> Verdict {
+        if let (Some(heartbeat), Some(connection)) = (&mut self.heartbeat, &self.connection)
+            && message.kind() == Kind::Ping
+            && let Ok(pong) = heartbeat.ping(now / MS, message.data())
+        {
+            connection.send_command(pong);
+        }
+        Verdict::Live
+    }
+
+    fn beat(&mut self, now: u64) -> Verdict {
+        let (Some(heartbeat), Some(connection)) = (&mut self.heartbeat, self.connection.clone()) else {
+            return Verdict::Live;
+        };
+        // What has arrived and lies in the kernel counts as a sign of life too.
+        connection.drive_read(true, super::connection::IO_BUDGET);
+        if connection.take_heard() {
+            heartbeat.received();
+        }
+        loop {
+            match heartbeat.due(now / MS) {
+                Ok(Due::Ping(ping)) => connection.send_command(ping),
+                Ok(Due::Expired) => {
+                    return self.failed(connection.token, Failure::Transport(Error::TimedOut), now);
+                }
+                _ => return Verdict::Live,
+            }
+        }
+    }
+
+    /// The connection has ended.
+    pub fn failed(&mut self, token: u64, failure: Failure, now: u64) -> Verdict {
+        if !self.is_current(token) {
+            return Verdict::Live;
+        }
+        let Some(connection) = self.connection.take() else { return Verdict::Live };
+        let fd = connection.stream().as_raw_fd();
+        let was_open = std::mem::take(&mut self.open);
+        (self.handshake_until, self.heartbeat) = (None, None);
+        let Remains { outbound, inbound, cut } = connection.close();
+        if let (Some(outbound), Some(inbound)) = (outbound, inbound) {
+            self.parked = Some(PipeEnd { outbound, inbound });
+        }
+        drop(connection);
+        self.report(failure, was_open);
+        self.emit(event::DISCONNECTED, fd as u64);
+        self.clean_pipe(cut);
+        let handshake_failed = !was_open && self.owner.options.reconnect_stop & STOP_HANDSHAKE_FAILED != 0;
+        match (&self.role, failure) {
+            (Role::Connect { .. }, Failure::Transport(_)) if !handshake_failed => {
+                if was_open {
+                    self.push_to_socket(&self.owner.options.hiccup_msg.clone());
+                }
+                self.reconnect(now)
+            }
+            (Role::Accept { .. }, _) => {
+                self.push_to_socket(&self.owner.options.disconnect_msg.clone());
+                self.end()
+            }
+            _ => self.end(),
+        }
+    }
+
+    fn report(&self, failure: Failure, was_open: bool) {
+        match failure {
+            Failure::Protocol(ProtocolError { event: Some(event), .. }) => match event {
+                HandshakeEvent::Protocol(code) => self.emit(event::HANDSHAKE_FAILED_PROTOCOL, code.into()),
+                HandshakeEvent::Auth(status) => self.emit(event::HANDSHAKE_FAILED_AUTH, status.into()),
+                HandshakeEvent::NoDetail(error) => {
+                    self.emit(event::HANDSHAKE_FAILED_NO_DETAIL, error.errno() as u64);
+                }
+            },
+            Failure::Transport(error) if !was_open && !self.owner.options.raw_socket => {
+                self.emit(event::HANDSHAKE_FAILED_NO_DETAIL, error.errno() as u64);
+            }
+            _ => {}
+        }
+    }
+
+    /// Drops what was received or sent in part only.
+    fn clean_pipe(&mut self, cut: bool) {
+        let Some(end) = &mut self.parked else { return };
+        end.outbound.rollback();
+        let mut message = Message::new();
+        let mut more = cut;
+        while more && end.inbound.pop(&mut message) {
+            more = message.more();
+            if end.inbound.count(&message)
+                && let Some(pipe) = self.link.as_ref().and_then(|link| link.pipe())
+            {
+                self.owner.mailbox.post(Command::Room(pipe));
+            }
+        }
+    }
+
+    /// Hands the socket a message of the engine's own (`ZMQ_HICCUP_MSG`, `ZMQ_DISCONNECT_MSG`).
+    fn push_to_socket(&mut self, body: &[u8]) {
+        let Some(end) = &mut self.parked else { return };
+        let receives = match self.role {
+            Role::Connect { .. } => self.owner.options.socket_type.receives_hiccup(),
+            Role::Accept { .. } => self.owner.options.socket_type.receives_disconnect(),
+        };
+        if receives
+            && !body.is_empty()
+            && let Ok(message) = Message::from_slice(body)
+        {
+            end.outbound.push(message);
+        }
+        self.publish();
+    }
+
+    fn publish(&mut self) {
+        if let (Some(end), Some(link)) = (&mut self.parked, &self.link)
+            && end.outbound.flush()
+        {
+            match link.pipe() {
+                Some(pipe) => self.owner.mailbox.post(Command::Readable(pipe)),
+                None => self.owner.mailbox.notify(),
+            }
+        }
+    }
+
+    fn reconnect(&mut self, now: u64) -> Verdict {
+        if self.stopping && !self.has_pending() {
+            return self.end();
+        }
+        if let Some(pipe) = self.link.as_ref().and_then(|link| link.pipe()) {
+            self.owner.mailbox.post(Command::Disconnected { pipe });
+        }
+        let options = &self.owner.options;
+        let kind = options.socket_type;
+        if options.immediate && !self.stopping {
+            self.close_pipe();
+        } else if matches!(kind, SocketType::Sub | SocketType::XSub | SocketType::Dish) {
+            // The peer has forgotten the subscriptions: the socket sends them all again, so those that still wait go.
+            if let (Some(end), Some(pipe)) =
+                (&mut self.parked, self.link.as_ref().and_then(|link| link.pipe()))
+            {
+                let mut message = Message::new();
+                while end.inbound.pop(&mut message) {
+                    let _ = end.inbound.count(&message);
+                }
+                self.owner.mailbox.post(Command::Hiccup(pipe));
+            }
+        }
+        self.retry_later(now)
+    }
+
+    fn has_pending(&mut self) -> bool {
+        match (&mut self.parked, &self.connection) {
+            (Some(end), _) => end.inbound.is_ready(),
+            (None, Some(connection)) => self.open && !connection.is_flushed(),
+            (None, None) => false,
+        }
+    }
+
+    /// The endpoint was disconnected or the socket closed; `linger` in milliseconds, negative for ever.
+    pub fn stop(&mut self, linger: i32, now: u64) -> Verdict {
+        self.stopping = true;
+        let gone =
+            self.connection.is_none() && self.owner.options.reconnect_stop & STOP_AFTER_DISCONNECT != 0;
+        if linger == 0 || gone || !self.has_pending() {
+            return self.end();
+        }
+        self.linger_until = u64::try_from(linger).ok().map(|ms| now + ms * MS);
+        if let Some(connection) = &self.connection {
+            connection.drive_write(false);
+        }
+        Verdict::Live
+    }
+
+    /// The socket has closed its end of the pipe.
+    pub fn pipe_closed(&mut self, _now: u64) -> Verdict {
+        if let Some(connection) = &self.connection
+            && self.open
+        {
+            // `flushed` follows.
+            connection.drive_write(false);
+            return Verdict::Live;
+        }
+        if self.stopping && !self.has_pending() {
+            return self.end();
+        }
+        Verdict::Live
+    }
+
+    /// What the socket had left in the pipe that it has closed is written.
+    pub fn flushed(&mut self, token: u64) -> Verdict {
+        if !self.is_current(token) {
+            return Verdict::Live;
+        }
+        if self.stopping || self.owner.options.raw_socket {
+            return self.end();
+        }
+        // The socket has dropped the pipe, but not the endpoint (a routing id was handed over, say). The peer isn't told; it
+        // would connect again and take the routing id back.
+        Verdict::Live
+    }
+
+    /// Closes both directions of the pipe.
+    fn close_pipe(&mut self) {
+        self.publish();
+        if let Some(mut end) = self.parked.take() {
+            let _ = end.outbound.close();
+            end.inbound.abandon();
+        }
+        if let Some(pipe) = self.link.take().and_then(|link| link.pipe()) {
+            self.owner.mailbox.post(Command::Closed(pipe));
+        }
+    }
+
+    /// Ends it for good.
+    fn end(&mut self) -> Verdict {
+        if let Role::Connect { attempt, .. } = &mut self.role
+            && let Some(begun) = attempt.take()
+        {
+            let fd = begun.as_raw_fd();
+            let _ = self.owner.group.io.registry().deregister(&mut SourceFd(&fd));
+        }
+        if let Some(connection) = self.connection.take() {
+            let Remains { outbound, inbound, .. } = connection.close();
+            if let (Some(outbound), Some(inbound)) = (outbound, inbound) {
+                self.parked = Some(PipeEnd { outbound, inbound });
+            }
+            if let Some(end) = &mut self.parked {
+                end.outbound.rollback();
+            }
+        }
+        self.close_pipe();
+        if !self.stopping && matches!(self.role, Role::Connect { .. }) {
+            self.owner.mailbox.post(Command::EndpointGone(self.id));
+        }
+        Verdict::Over
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.owner.context.session_ends();
+    }
+}

@@ -1,0 +1,518 @@
+//! A socket: a pattern, its pipes, its options, and what they are connected to. Nothing here waits; see [`super::blocking`].
+//!
+//! All of it is under the socket's lock. The rest of the world posts to the mailbox, and each call works that off first.
+
+use super::connection::CALLER_BUDGET;
+use super::context::Context;
+use super::endpoint::Endpoint;
+use super::group::Group;
+use super::io_thread::IoCommand;
+use super::link::Link;
+use super::mailbox::{Command, Mailbox};
+use super::monitor::Monitor;
+use super::owner::Owner;
+use crate::error::{Error, Result};
+use crate::message::Message;
+use crate::options::{Applied, ContextOptions, Given, Got, Options, RuntimeValue, SocketType, write_int};
+use crate::pattern::{Attachment, Env, Pattern};
+use crate::pipe::{Notice, PipeEnd, PipeId, Pipes};
+use crate::sys::time;
+use std::sync::Arc;
+
+/// `ZMQ_POLLIN`
+pub const POLLIN: i16 = 1;
+/// `ZMQ_POLLOUT`
+pub const POLLOUT: i16 = 2;
+/// Sends that follow each other more quickly than this (nanoseconds) are a stream, and are written in batches by the I/O thread.
+const STREAM_GAP: u64 = 20_000;
+
+/// See the module's text.
+pub struct Socket {
+    pub(super) context: Arc<Context>,
+    pub(super) kind: SocketType,
+    pub(super) options: Options,
+    pub(super) pipes: Pipes,
+    pattern: Box<dyn Pattern>,
+    pub(super) mailbox: Arc<Mailbox>,
+    /// The other sides of the pipes, by the pipes' places.
+    pub(super) links: Vec<Option<(PipeId, Link)>>,
+    pub(super) group: Option<Arc<Group>>,
+    pub(super) endpoints: Vec<Endpoint>,
+    pub(super) monitor: Arc<Monitor>,
+    /// The message received last has more parts.
+    receive_more: bool,
+    /// The context was terminated.
+    stopped: bool,
+    /// Something was received, or waited for, since the last send: the next send isn't part of a stream.
+    turned: bool,
+    /// When a caller wrote to a connection last.
+    last_write: u64,
+    commands: Vec<Command>,
+    notices: Vec<Notice>,
+}
+
+macro_rules! with_pattern {
+    ($socket:ident, $method:ident $(, $argument:expr)*) => {
+        $socket.pattern.$method(&mut Env { pipes: &mut $socket.pipes, options: &mut $socket.options } $(, $argument)*)
+    };
+}
+
+impl Socket {
+    /// A socket without endpoints.
+    pub fn new(
+        context: Arc<Context>,
+        kind: SocketType,
+        pattern: Box<dyn Pattern>,
+        options: &ContextOptions,
+        mailbox: Arc<Mailbox>,
+    ) -> Self {
+        Self {
+            context,
+            kind,
+            options: Options::new(kind, options),
+            pipes: Pipes::new(),
+            pattern,
+            mailbox,
+            links: Vec::new(),
+            group: None,
+            endpoints: Vec::new(),
+            monitor: Arc::new(Monitor::default()),
+            receive_more: false,
+            stopped: false,
+            turned: true,
+            last_write: 0,
+            commands: Vec::new(),
+            notices: Vec::new(),
+        }
+    }
+
+    /// Its mailbox.
+    pub fn mailbox(&self) -> &Arc<Mailbox> {
+        &self.mailbox
+    }
+
+    /// The group of its connections, once it has any.
+    pub fn group(&self) -> Option<&Arc<Group>> {
+        self.group.as_ref()
+    }
+
+    /// Its type.
+    pub fn kind(&self) -> SocketType {
+        self.kind
+    }
+
+    /// Its options.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Its monitor.
+    pub fn monitor(&self) -> &Arc<Monitor> {
+        &self.monitor
+    }
+
+    /// Its context.
+    pub fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
+    /// What its sessions and listeners know of it, with the options as they are now. Makes the group if there is none.
+    pub(super) fn owner(&mut self) -> Result<Arc<Owner>> {
+        let group = match &self.group {
+            Some(group) => group.clone(),
+            None => {
+                let io = self.context.choose_io_thread(self.options.affinity)?;
+                let group = Group::new(io.clone(), self.mailbox.clone())?;
+                io.load.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                io.post(IoCommand::AddGroup(group.clone()));
+                self.group = Some(group.clone());
+                group
+            }
+        };
+        Ok(Arc::new(Owner {
+            context: self.context.clone(),
+            mailbox: self.mailbox.clone(),
+            group,
+            options: self.options.clone(),
+            monitor: self.monitor.clone(),
+        }))
+    }
+
+    /// Works off what was posted. `ETERM` once the context was terminated.
+    #[inline]
+    pub fn process(&mut self) -> Result<()> {
+        if self.mailbox.has_commands() {
+            self.process_commands();
+        }
+        self.mailbox.quiet();
+        if self.stopped { Err(Error::Terminated) } else { Ok(()) }
+    }
+
+    #[inline(never)]
+    fn process_commands(&mut self) {
+        self.mailbox.quiet();
+        let mut commands = std::mem::take(&mut self.commands);
+        self.mailbox.take(&mut commands);
+        for command in commands.drain(..) {
+            self.handle(command);
+        }
+        self.commands = commands;
+        self.settle();
+    }
+
+    fn handle(&mut self, command: Command) {
+        match command {
+            Command::AttachInproc { end, link, subscribe_to_all } => {
+                let attachment = Attachment { subscribe_to_all, locally_initiated: false };
+                let pipe = self.attach(end, Link::Inproc { link: link.clone(), side: 1 }, attachment);
+                link.set_pipe(1, pipe);
+            }
+            Command::AttachSession { end, link, connection, metadata, subscribe_to_all, local } => {
+                let attachment = Attachment { subscribe_to_all, locally_initiated: local };
+                let link_too = link.clone();
+                let pipe = self.insert(end, Link::Session { link, connection: Some(connection) });
+                link_too.set_pipe(pipe);
+                self.pipes.set_metadata(pipe, Some(metadata));
+                self.greet(pipe);
+                with_pattern!(self, attached, pipe, attachment);
+            }
+            Command::Connected { pipe, connection, metadata } => {
+                self.pipes.set_metadata(pipe, Some(metadata));
+                self.set_connection(pipe, Some(connection));
+            }
+            Command::Disconnected { pipe } => self.set_connection(pipe, None),
+            Command::Readable(pipe) => {
+                if self.pipes.activate_read(pipe) {
+                    with_pattern!(self, read_activated, pipe);
+                }
+            }
+            Command::Room(pipe) => {
+                if self.pipes.activate_write(pipe) {
+                    with_pattern!(self, write_activated, pipe);
+                }
+            }
+            Command::Closed(pipe) => {
+                if self.pipes.activate_read(pipe) {
+                    with_pattern!(self, read_activated, pipe);
+                }
+                self.pipes.peer_closed(pipe);
+            }
+            Command::Hiccup(pipe) => with_pattern!(self, hiccuped, pipe),
+            Command::PeerMarks(pipe, send, receive) => self.pipes.set_peer_marks(pipe, send, receive),
+            Command::EndpointGone(session) => self.endpoints.retain(|endpoint| !endpoint.is_session(session)),
+            Command::Stop => self.stopped = true,
+        }
+    }
+
+    fn insert(&mut self, end: PipeEnd, link: Link) -> PipeId {
+        let pipe = self.pipes.insert(end);
+        if self.links.len() <= pipe.index() {
+            self.links.resize_with(pipe.index() + 1, || None);
+        }
+        self.links[pipe.index()] = Some((pipe, link));
+        pipe
+    }
+
+    /// Takes a pipe in.
+    pub(super) fn attach(&mut self, end: PipeEnd, link: Link, attachment: Attachment) -> PipeId {
+        let pipe = self.insert(end, link);
+        with_pattern!(self, attached, pipe, attachment);
+        pipe
+    }
+
+    /// Takes the pipe of a session that connects in.
+    pub(super) fn attach_session(&mut self, end: PipeEnd, link: Link) -> PipeId {
+        let pipe = self.insert(end, link);
+        self.greet(pipe);
+        let attachment = Attachment { subscribe_to_all: false, locally_initiated: true };
+        with_pattern!(self, attached, pipe, attachment);
+        pipe
+    }
+
+    /// `ZMQ_HELLO_MSG` goes before everything else.
+    fn greet(&mut self, pipe: PipeId) {
+        if self.kind.sends_hello()
+            && !self.options.hello_msg.is_empty()
+            && let Ok(mut hello) = Message::from_slice(&self.options.hello_msg)
+        {
+            self.pipes.write(pipe, &mut hello);
+            self.pipes.flush(pipe);
+        }
+    }
+
+    fn link(&mut self, pipe: PipeId) -> Option<&mut Link> {
+        match self.links.get_mut(pipe.index()) {
+            Some(Some((id, link))) if *id == pipe => Some(link),
+            _ => None,
+        }
+    }
+
+    fn set_connection(&mut self, pipe: PipeId, to: Option<Arc<super::connection::Connection>>) {
+        if let Some(Link::Session { connection, .. }) = self.link(pipe) {
+            *connection = to;
+        }
+    }
+
+    /// Does what the pipes ask for.
+    #[inline]
+    pub(super) fn settle(&mut self) {
+        if self.pipes.has_notices() {
+            self.settle_notices();
+        }
+    }
+
+    #[inline(never)]
+    fn settle_notices(&mut self) {
+        // Ending a pipe may lead to further notices.
+        while self.pipes.has_notices() {
+            let mut notices = std::mem::take(&mut self.notices);
+            self.pipes.take_notices(&mut notices);
+            for notice in notices.drain(..) {
+                match notice {
+                    Notice::Written(pipe) => self.tell_written(pipe),
+                    Notice::Room(pipe) => self.tell_room(pipe),
+                    Notice::Ended(pipe) => self.end_pipe(pipe),
+                }
+            }
+            self.notices = notices;
+        }
+    }
+
+    /// The peer sleeps and has something to read now.
+    fn tell_written(&mut self, pipe: PipeId) {
+        let turned = std::mem::take(&mut self.turned);
+        let last_write = self.last_write;
+        match self.link(pipe) {
+            Some(Link::Inproc { link, side }) => link.post(*side, Command::Readable),
+            Some(Link::Session { connection: Some(connection), .. }) => {
+                let connection = connection.clone();
+                let now = time::monotonic_ns();
+                if turned || now.saturating_sub(last_write) > STREAM_GAP {
+                    self.last_write = now;
+                    if !connection.drive_write(false) {
+                        // The kernel's buffer is full: somebody has to be there when it isn't any more.
+                        connection.group.give_back();
+                    }
+                } else {
+                    connection.group.io.post(IoCommand::Write(connection.clone()));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The peer waits for room, and there is some now.
+    fn tell_room(&mut self, pipe: PipeId) {
+        match self.link(pipe) {
+            Some(Link::Inproc { link, side }) => link.post(*side, Command::Room),
+            Some(Link::Session { connection: Some(connection), .. }) => {
+                if connection.group.is_lent() {
+                    connection.group.push_ready(connection.clone());
+                } else {
+                    connection.group.io.post(IoCommand::Read(connection.clone()));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A pipe has ended, or is to end now.
+    fn end_pipe(&mut self, pipe: PipeId) {
+        if !self.pipes.contains(pipe) {
+            return;
+        }
+        with_pattern!(self, terminated, pipe);
+        self.drop_pipe(pipe);
+    }
+
+    /// Closes a pipe in both directions and tells the other side.
+    fn drop_pipe(&mut self, pipe: PipeId) {
+        let Some(mut end) = self.pipes.remove(pipe) else { return };
+        let link = self.links.get_mut(pipe.index()).and_then(Option::take);
+        self.endpoints.retain(|endpoint| !endpoint.is_inproc_pipe(pipe));
+        match link {
+            Some((_, Link::Inproc { link, side })) => {
+                let farewell = link.take_farewell(side);
+                if !farewell.is_empty()
+                    && let Ok(message) = Message::from_slice(&farewell)
+                {
+                    end.outbound.rollback();
+                    end.outbound.push(message);
+                }
+                let _ = end.outbound.close();
+                drop(end);
+                link.post(side, Command::Closed);
+            }
+            Some((_, Link::Session { link, .. })) => {
+                let _ = end.outbound.close();
+                drop(end);
+                link.post(IoCommand::PipeClosed);
+            }
+            None => {}
+        }
+    }
+
+    /// One part, without waiting. The message's `more` flag is as the caller has set it.
+    #[inline]
+    pub fn send(&mut self, message: &mut Message) -> Result<()> {
+        with_pattern!(self, send, message)?;
+        self.settle();
+        Ok(())
+    }
+
+    /// As `send`, for the engine's own messages.
+    pub fn try_send(&mut self, mut message: Message) -> Result<()> {
+        self.process()?;
+        self.send(&mut message)
+    }
+
+    /// One part, without waiting.
+    #[inline]
+    pub fn recv(&mut self, out: &mut Message) -> Result<()> {
+        let received = with_pattern!(self, recv, out);
+        self.settle();
+        received?;
+        self.turned = true;
+        self.receive_more = out.more();
+        Ok(())
+    }
+
+    /// Reads from the connections what can be had without waiting, if no I/O thread does. True: there may be something now.
+    pub fn read_connections(&mut self) -> bool {
+        match &self.group {
+            Some(group) if group.is_lent() => group.clone().drive_now(CALLER_BUDGET),
+            Some(group) if group.has_ready() => group.clone().drive_ready(CALLER_BUDGET),
+            _ => false,
+        }
+    }
+
+    /// Goes on with what was read and not decoded yet. True: there may be something now.
+    #[inline]
+    pub fn decode_ready(&mut self) -> bool {
+        match &self.group {
+            Some(group) if group.has_ready() => group.clone().drive_ready(CALLER_BUDGET),
+            _ => false,
+        }
+    }
+
+    /// Writes out what waits in the pipes to make room. True: there may be room now.
+    pub fn write_connections(&mut self) -> bool {
+        let mut any = false;
+        for (_, link) in self.links.iter().flatten().take(4) {
+            if let Link::Session { connection: Some(connection), .. } = link {
+                any |= connection.clone().drive_write(false);
+            }
+        }
+        any && self.mailbox.has_commands()
+    }
+
+    /// The caller is going to wait, or has waited: what it sends next isn't part of a stream.
+    pub fn turn(&mut self) {
+        self.turned = true;
+    }
+
+    /// `ZMQ_EVENTS`.
+    pub fn events(&mut self) -> Result<i16> {
+        self.process()?;
+        let mut has_in = with_pattern!(self, has_in);
+        self.settle();
+        if !has_in && self.read_connections() {
+            self.process()?;
+            has_in = with_pattern!(self, has_in);
+            self.settle();
+        }
+        let has_out = with_pattern!(self, has_out);
+        self.settle();
+        Ok(if has_in { POLLIN } else { 0 } | if has_out { POLLOUT } else { 0 })
+    }
+
+    /// `zmq_setsockopt`.
+    pub fn set_option(&mut self, id: i32, given: Given) -> Result<()> {
+        if self.stopped {
+            return Err(Error::Terminated);
+        }
+        match self.options.set(id, given)? {
+            Applied::Stored => Ok(()),
+            Applied::HighWaterMark => {
+                self.apply_marks();
+                Ok(())
+            }
+            Applied::Action => {
+                let value = match given {
+                    Given::Bytes(bytes) => bytes,
+                    Given::Null(_) => &[],
+                };
+                with_pattern!(self, set_option, id, value)?;
+                self.settle();
+                Ok(())
+            }
+        }
+    }
+
+    fn apply_marks(&mut self) {
+        let mark = |value: i32| usize::try_from(value).unwrap_or(0);
+        let (send, receive) = (mark(self.options.sndhwm), mark(self.options.rcvhwm));
+        let ids: Vec<_> = self.pipes.ids().collect();
+        for pipe in ids {
+            self.pipes.set_own_marks(pipe, send, receive);
+            if let Some(Link::Inproc { link, side }) = self.link(pipe) {
+                link.post(*side, |pipe| Command::PeerMarks(pipe, send, receive));
+            }
+        }
+    }
+
+    /// `zmq_getsockopt`; the value's length.
+    pub fn get_option(&mut self, id: i32, buffer: &mut [u8]) -> Result<usize> {
+        if self.stopped {
+            return Err(Error::Terminated);
+        }
+        match self.options.get(id, buffer)? {
+            Got::Written(len) => Ok(len),
+            Got::Ask(what) => {
+                let value = match what {
+                    RuntimeValue::ReceiveMore => self.receive_more.into(),
+                    RuntimeValue::Descriptor => self.mailbox.user_fd()?,
+                    RuntimeValue::Events => self.events()?.into(),
+                    RuntimeValue::TopicsCount => self.pattern.topics_count()?,
+                };
+                write_int(value, buffer)
+            }
+        }
+    }
+
+    /// `zmq_socket_get_peer_state`.
+    pub fn peer_state(&mut self, routing_id: &[u8]) -> Result<i32> {
+        with_pattern!(self, peer_state, routing_id)
+    }
+
+    /// `zmq_disconnect_peer`, for SERVER and PEER sockets.
+    pub fn disconnect_peer(&mut self, _routing_id: u32) -> Result<()> {
+        Err(Error::NotSupported)
+    }
+
+    /// `zmq_join` and `zmq_leave`.
+    pub fn join(&mut self, group: &[u8], joined: bool) -> Result<()> {
+        self.process()?;
+        with_pattern!(self, join, group, joined)?;
+        self.settle();
+        Ok(())
+    }
+
+    /// Ends everything that the socket has. What still has to be sent goes on in the background, as `ZMQ_LINGER` says.
+    pub fn close(mut self: Box<Self>) {
+        self.process_commands();
+        if let Some(socket) = self.monitor.stop() {
+            // Nobody else has its handle.
+            let _ = super::close(socket);
+        }
+        self.context.inproc.forget(&self.mailbox);
+        let ids: Vec<_> = self.pipes.ids().collect();
+        for pipe in ids {
+            self.pipes.rollback(pipe);
+            self.drop_pipe(pipe);
+        }
+        if let Some(group) = &self.group {
+            group.io.post(IoCommand::CloseSocket { group: group.token, linger: self.options.linger });
+        }
+    }
+}

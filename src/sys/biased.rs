@@ -1,0 +1,227 @@
+//! A mutex that costs its usual user no atomic read-modify-write.
+//!
+//! A socket is nearly always used by one thread at a time, and a plain mutex would cost more than everything else in a
+//! small message's way. So the lock is *biased*: it remembers the thread that uses it, its owner.
+//!
+//! # How it works
+//!
+//! The owner enters by storing `busy`, looking that it still is the owner, and leaves by clearing `busy`. Any other thread
+//! takes the inner mutex, which makes it the only one that may change `owner`, stores that
+//! there is no owner, and then makes sure that one of two things has happened: either the owner's look sees
+//! that, or its `busy` is seen here. That would need a full fence on both sides between the store and the load (Dekker's
+//! argument); `membarrier`(2) puts one into every running thread of the process, so the owner
+//! needs only keep the compiler from reordering. Then the revoker waits until `busy` is clear, and the
+//! lock is a plain mutex from there on.
+//!
+//! A thread that has taken the mutex several times in a row becomes the owner. How many times doubles with each
+//! revocation, so that a lock which changes hands all the time stays a plain mutex.
+//!
+//! Where `membarrier` is missing there is never an owner.
+//!
+//! A thread that tries to enter a second time (a signal handler, a message's free function) is told so.
+
+use super::membarrier;
+use super::primitive::{AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering, UnsafeCell, hint_fence};
+use super::thread_token::thread_token;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+
+/// No thread has this token.
+const NOBODY: usize = 0;
+/// After how many turns in a row a thread becomes the owner, at most.
+const MAX_TURNS: u32 = 1 << 16;
+
+/// What only the holder of the inner mutex touches.
+struct Turns {
+    last: usize,
+    in_a_row: u32,
+    needed: u32,
+}
+
+/// The lock, and what it protects.
+pub struct BiasedMutex<T> {
+    /// The thread that may enter by `busy` alone. Changed only under `inner`.
+    owner: AtomicUsize,
+    /// The owner is inside. Stored by the owner alone.
+    busy: AtomicBool,
+    /// The thread that is inside by the mutex, to notice its second entry.
+    holder: AtomicUsize,
+    inner: Mutex<Turns>,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the lock lets one thread at a time reach the value.
+unsafe impl<T: Send> Send for BiasedMutex<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for BiasedMutex<T> {}
+
+/// Being inside. Dropping it leaves.
+pub struct BiasedGuard<'a, T> {
+    lock: &'a BiasedMutex<T>,
+    /// Entered by the mutex, not by bias.
+    turn: Option<MutexGuard<'a, Turns>>,
+    /// A guard stays with its thread.
+    not_send: PhantomData<*const ()>,
+}
+
+impl<T> BiasedMutex<T> {
+    /// Without an owner as yet.
+    pub fn new(value: T) -> Self {
+        Self {
+            owner: AtomicUsize::new(NOBODY),
+            busy: AtomicBool::new(false),
+            holder: AtomicUsize::new(NOBODY),
+            inner: Mutex::new(Turns { last: NOBODY, in_a_row: 0, needed: 1 }),
+            value: UnsafeCell::new(value),
+        }
+    }
+
+    /// Enters, waiting for whoever is inside. `None`: this very thread is inside already.
+    #[inline]
+    pub fn lock(&self) -> Option<BiasedGuard<'_, T>> {
+        let me = thread_token();
+        if self.owner.load(Ordering::Relaxed) == me {
+            if self.busy.load(Ordering::Relaxed) {
+                return None;
+            }
+            self.busy.store(true, Ordering::Relaxed);
+            hint_fence();
+            if self.owner.load(Ordering::Relaxed) == me {
+                return Some(BiasedGuard { lock: self, turn: None, not_send: PhantomData });
+            }
+            self.busy.store(false, Ordering::Release);
+        }
+        self.lock_slowly(me)
+    }
+
+    #[cold]
+    fn lock_slowly(&self, me: usize) -> Option<BiasedGuard<'_, T>> {
+        if self.holder.load(Ordering::Relaxed) == me {
+            return None;
+        }
+        let mut turns = self.inner.lock();
+        if self.owner.load(Ordering::Relaxed) != NOBODY {
+            self.revoke();
+            turns.needed = (turns.needed * 2).min(MAX_TURNS);
+        }
+        if turns.last != me {
+            turns.last = me;
+            turns.in_a_row = 0;
+        }
+        turns.in_a_row += 1;
+        self.holder.store(me, Ordering::Relaxed);
+        Some(BiasedGuard { lock: self, turn: Some(turns), not_send: PhantomData })
+    }
+
+    /// Takes the bias away and waits until its owner is outside. The caller holds `inner`.
+    fn revoke(&self) {
+        self.owner.store(NOBODY, Ordering::Relaxed);
+        membarrier::heavy();
+        let mut tries = 0;
+        // `Acquire` pairs with the owner's `Release` when it leaves.
+        while self.busy.load(Ordering::Acquire) {
+            tries += 1;
+            super::primitive::relax(tries);
+        }
+    }
+}
+
+impl<T> Drop for BiasedGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        match self.turn.take() {
+            None => self.lock.busy.store(false, Ordering::Release),
+            Some(turns) => self.leave_slowly(turns),
+        }
+    }
+}
+
+impl<T> BiasedGuard<'_, T> {
+    #[cold]
+    fn leave_slowly(&self, turns: MutexGuard<'_, Turns>) {
+        self.lock.holder.store(NOBODY, Ordering::Relaxed);
+        if turns.in_a_row >= turns.needed && membarrier::is_available() {
+            self.lock.owner.store(turns.last, Ordering::Relaxed);
+        }
+        drop(turns);
+    }
+}
+
+impl<T> Deref for BiasedGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: a guard exists only while its thread is the only one inside.
+        unsafe { &*self.lock.value.get() }
+    }
+}
+
+impl<T> DerefMut for BiasedGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as above, and `&mut self` makes this the only reference by this guard.
+        unsafe { &mut *self.lock.value.get() }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn one_thread_at_a_time() {
+        let lock = Arc::new(BiasedMutex::new((0_u64, 0_u64)));
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                let lock = lock.clone();
+                std::thread::spawn(move || {
+                    for turn in 0..20_000_u64 {
+                        let mut guard = lock.lock().expect("not inside");
+                        guard.0 += 1;
+                        guard.1 += 1;
+                        assert_eq!(guard.0, guard.1);
+                        drop(guard);
+                        if turn % 1000 == 0 {
+                            std::thread::yield_now();
+                        }
+                    }
+                })
+            })
+            .collect();
+        for thread in threads {
+            thread.join().expect("no thread panics");
+        }
+        assert_eq!(lock.lock().expect("free").0, 80_000);
+    }
+
+    #[test]
+    fn a_second_entry_is_refused_with_and_without_bias() {
+        let lock = BiasedMutex::new(());
+        for _ in 0..3 {
+            let guard = lock.lock().expect("free");
+            assert!(lock.lock().is_none());
+            drop(guard);
+        }
+        assert!(lock.lock().is_some());
+    }
+
+    #[test]
+    fn the_owner_moves_with_the_user() {
+        let lock = Arc::new(BiasedMutex::new(0));
+        *lock.lock().expect("free") += 1;
+        let other = lock.clone();
+        std::thread::spawn(move || {
+            for _ in 0..100 {
+                *other.lock().expect("free") += 1;
+            }
+            if membarrier::is_available() {
+                assert_eq!(other.owner.load(Ordering::Relaxed), thread_token());
+            }
+        })
+        .join()
+        .expect("the other thread gets in");
+        assert_eq!(*lock.lock().expect("free"), 101);
+    }
+}
