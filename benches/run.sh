@@ -4,7 +4,7 @@
 #   RUNS=5          runs of each; the medians count
 #   SECONDS_EACH    how long a run measures (0.6)
 #   QUICK=1         3 runs of 0.25 s, and no bare machine
-#   FILTER=text     only the rows whose id (benches/rows.txt) contains it
+#   FILTER=text     only the rows of benches/rows.txt that contain it
 #   PIN=0           everything on that CPU: less noise, and no parallelism
 #   OURS=, REFERENCE=   other libraries to compare: a libzmq.so.5, or a folder with one
 #

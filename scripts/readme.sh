@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-report=compat-tests/target/judge/report.md
+report=compat-tests/target/report.md
 performance=docs/performance.md
 compatibility=docs/compatibility.md
 

@@ -10,14 +10,7 @@ if [ -n "${ZEROMQ_SRC:-}" ]; then
     exit 0
 fi
 
-package=compat-tests/Cargo.toml
-if [ ! -f $package ]; then # until the package of compatibility tests is there, one that does nothing but depend on it
-    package=target/zeromq-src/Cargo.toml
-    mkdir -p target/zeromq-src
-    printf '[package]\nname = "locate"\nversion = "0.0.0"\nedition = "2021"\n[lib]\npath = "lib.rs"\n[dependencies]\nzeromq-src = "=0.3.6"\n[workspace]\n' > $package
-    : > target/zeromq-src/lib.rs
-fi
-manifest=$(cargo metadata --format-version 1 --manifest-path $package |
+manifest=$(cargo metadata --format-version 1 --locked --manifest-path compat-tests/Cargo.toml |
     grep -o '"manifest_path":"[^"]*/zeromq-src-[^"]*"' | head -n 1 | cut -d '"' -f 4)
 if [ -z "$manifest" ]; then
     echo "zeromq-src.sh: cargo metadata names no zeromq-src" >&2

@@ -15,6 +15,8 @@ pub enum Action {
     RecordCases,
     /// Write `reference-flaky.toml` from runs of the reference.
     MeasureReference,
+    /// Build upstream's library and print the folder that it lies in.
+    BuildReference,
 }
 
 /// The command line.
@@ -40,13 +42,14 @@ pub struct Args {
 
 /// What `--help` says.
 pub const USAGE: &str = "\
-usage: compat-tests ours|reference|both|record-cases|measure-reference [options]
+usage: compat-tests ours|reference|both|record-cases|measure-reference|build-reference [options]
 
   ours                judge our library (built for release first) by upstream's test programs
   reference           run them on upstream's library, built from the crate zeromq-src
   both                both, for a report with two columns
   record-cases        write cases.toml from runs of the reference
   measure-reference   write reference-flaky.toml from runs of the reference
+  build-reference     build upstream's library only, and print the folder with its libzmq.so.5
 
   --filter NAME       only programs whose name contains NAME; may be given several times
   --case NAME         only cases whose name contains NAME
@@ -70,6 +73,7 @@ impl Args {
             Some("both") => Action::Both,
             Some("record-cases") => Action::RecordCases,
             Some("measure-reference") => Action::MeasureReference,
+            Some("build-reference") => Action::BuildReference,
             _ => return Err(USAGE.to_owned()),
         };
         let mut parsed = Args {

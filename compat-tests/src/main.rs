@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         Action::Ours | Action::Reference | Action::Both => judge(&args),
         Action::RecordCases => record_cases(&args).map(|()| true),
         Action::MeasureReference => measure_reference(&args).map(|()| true),
+        Action::BuildReference => build_reference().map(|()| true),
     });
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -58,6 +59,12 @@ fn upstream_library(vendor: &Path) -> Result<Library, String> {
     let file = reference::build(vendor, &|done, total| progress.count(done, total));
     progress.close();
     Library::stage("reference", &file?, None)
+}
+
+/// For `make demo` and `make bench`, which run upstream's library too.
+fn build_reference() -> Result<(), String> {
+    println!("{}", upstream_library(&vendor::locate()?)?.dir.display());
+    Ok(())
 }
 
 /// The programs of a run, compiled.
