@@ -91,8 +91,8 @@ pub unsafe extern "C" fn zmq_ctx_set_ext(
     len: size_t,
 ) -> c_int {
     call_unit(|| {
-        // SAFETY: the caller passes a value of that length.
-        let value = unsafe { slice(value, len) }?;
+        // SAFETY: the caller passes a value of that length. Upstream calls any value that isn't one invalid.
+        let value = unsafe { slice(value, len) }.map_err(|_| Error::Invalid)?;
         self::context(context)?.options().set(option, value)
     })
 }
@@ -109,8 +109,8 @@ pub unsafe extern "C" fn zmq_ctx_get_ext(
     call_unit(|| {
         // SAFETY: the caller passes a pointer to a length, or null.
         let len = unsafe { len.as_ref() }.copied().ok_or(Error::Fault)?;
-        // SAFETY: the caller passes a buffer of that length.
-        let buffer = unsafe { slice_mut(value, len) }?;
+        // SAFETY: the caller passes a buffer of that length. Upstream calls any value that isn't one invalid.
+        let buffer = unsafe { slice_mut(value, len) }.map_err(|_| Error::Invalid)?;
         self::context(context)?.options().get_into(option, buffer)
     })
 }

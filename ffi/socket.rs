@@ -90,8 +90,8 @@ pub unsafe extern "C" fn zmq_getsockopt(
         let mut socket = handle::socket(socket)?.lock()?;
         // SAFETY: the caller passes a pointer to the length of the buffer, or null.
         let len = unsafe { len.as_mut() }.ok_or(Error::Fault)?;
-        // SAFETY: the caller passes a buffer of that length.
-        let buffer = unsafe { slice_mut(value, *len) }?;
+        // SAFETY: the caller passes a buffer of that length. Upstream calls one that is too small, or none, invalid.
+        let buffer = unsafe { slice_mut(value, *len) }.map_err(|_| Error::Invalid)?;
         *len = socket.get_option(option, buffer)?;
         Ok(())
     })

@@ -198,10 +198,12 @@ pub const TOGETHER: [(i32, &[Step]); 2] = [
     ),
 ];
 
+/// What is shown after each step of [`run_together`].
+pub const CHANGING: [i32; 6] =
+    [id::IPV4ONLY, id::IPV6, id::MECHANISM, id::PLAIN_SERVER, id::CURVE_SERVER, id::PLAIN_USERNAME];
+
 /// Several options of one socket, one after the other, with the ones that others change.
 pub fn run_together(target: &mut dyn Target, steps: &[Step]) -> String {
-    const CHANGING: [i32; 6] =
-        [id::IPV4ONLY, id::IPV6, id::MECHANISM, id::PLAIN_SERVER, id::CURVE_SERVER, id::PLAIN_USERNAME];
     let mut lines = String::new();
     for step in steps {
         let (id, error) = match *step {
