@@ -10,13 +10,6 @@ use crate::error::{Error, Result};
 use crate::message::Message;
 use crate::sys::time;
 
-/// What a caller waits for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum For {
-    Message,
-    Room,
-}
-
 /// `zmq_msg_send`: one part, whose `more` flag is set. On success the message is left empty.
 ///
 /// `EAGAIN` at once with `dont_wait`, or when `ZMQ_SNDTIMEO` is over; `EINTR`; `ETERM`; `ENOTSOCK`; and what the pattern says.
@@ -40,12 +33,15 @@ fn send_slowly(socket: SocketRef, guard: SocketGuard, message: &mut Message, don
         guard.process()?;
         match guard.send(message) {
             Err(Error::Again) => {}
-            done => return done,
+            done => {
+                guard.leave_writing();
+                return done;
+            }
         }
         if guard.write_connections() {
             continue;
         }
-        guard = wait.wait(socket, guard, seen, For::Room)?;
+        guard = wait.wait(socket, guard, seen)?;
     }
 }
 
@@ -78,7 +74,7 @@ fn recv_slowly(socket: SocketRef, guard: SocketGuard, out: &mut Message, dont_wa
             Err(Error::Again) => {}
             done => return done,
         }
-        guard = wait.wait(socket, guard, seen, For::Message)?;
+        guard = wait.wait(socket, guard, seen)?;
     }
 }
 
@@ -105,19 +101,13 @@ impl Waiting {
     }
 
     /// Leaves the socket, sleeps until something may have changed since `seen` was read, and enters it again.
-    fn wait(
-        &mut self,
-        socket: SocketRef,
-        mut guard: SocketGuard,
-        seen: u32,
-        what: For,
-    ) -> Result<SocketGuard> {
+    fn wait(&mut self, socket: SocketRef, mut guard: SocketGuard, seen: u32) -> Result<SocketGuard> {
         if self.is_over() {
             return Err(Error::Again);
         }
         guard.turn();
         let mailbox = guard.mailbox().clone();
-        let group = guard.group().cloned().filter(|group| what == For::Message || group.is_lent());
+        let group = guard.group().cloned();
         drop(guard);
         let outcome = match group.and_then(|group| group.wait(seen, self.deadline, CALLER_BUDGET)) {
             Some(outcome) => outcome?,

@@ -24,7 +24,7 @@ use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// How many messages a caller decodes at a time: enough to make a read worth while, few enough for the cache.
 pub const CALLER_BUDGET: usize = 256;
@@ -60,6 +60,10 @@ pub struct Connection {
     blocked: AtomicBool,
     /// Something has arrived since the session looked last (heartbeats).
     heard: AtomicBool,
+    /// The I/O thread looks regularly whether there is something to write (see [`super::streams`]).
+    streaming: AtomicBool,
+    /// Messages written.
+    written: AtomicU64,
     /// The session was told that the connection has ended.
     reported: AtomicBool,
 }
@@ -212,6 +216,8 @@ impl Connection {
             write_again: AtomicBool::new(false),
             blocked: AtomicBool::new(false),
             heard: AtomicBool::new(false),
+            streaming: AtomicBool::new(false),
+            written: AtomicU64::new(0),
             reported: AtomicBool::new(false),
         })
     }
@@ -308,6 +314,30 @@ impl Connection {
             }
             event = true;
         }
+    }
+
+    /// Messages that were taken to be written.
+    pub fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// A stream of sends has begun: the I/O thread sees to it that none of them waits for long.
+    pub fn begin_stream(self: &Arc<Self>) {
+        if !self.streaming.swap(true, Ordering::SeqCst) {
+            self.group.io.post(IoCommand::Stream(self.clone()));
+        }
+    }
+
+    /// Whether the I/O thread looks at it as a stream.
+    pub fn is_streaming(&self) -> bool {
+        self.streaming.load(Ordering::SeqCst)
+    }
+
+    /// The I/O thread looks no longer.
+    pub fn end_stream(self: &Arc<Self>) {
+        self.streaming.store(false, Ordering::SeqCst);
+        // What was queued before that, in the belief that the I/O thread still looks.
+        self.drive_write(false);
     }
 
     /// Sends a command of the engine's own.
@@ -561,6 +591,7 @@ impl WriteHalf {
     /// Encodes messages until the batch is full or the pipe is empty.
     fn fill(&mut self, connection: &Arc<Connection>) {
         let WriteStage::Open { encoder, inbound } = &mut self.stage else { return };
+        let mut written = 0;
         while !self.batch.is_full(self.limit) {
             if !self.more
                 && let Some(command) = self.commands.pop_front()
@@ -573,14 +604,15 @@ impl WriteHalf {
                     if inbound.is_finished() {
                         self.finish(connection);
                     }
-                    return;
+                    break;
                 }
                 if !self.batch.is_empty() {
-                    return;
+                    break;
                 }
                 continue;
             }
             self.more = self.message.more();
+            written += 1;
             if inbound.count(&self.message)
                 && let Some(pipe) = connection.link.pipe()
             {
@@ -594,6 +626,7 @@ impl WriteHalf {
                 self.batch.append(|bytes| encoder.encode(&self.message, bytes));
             }
         }
+        connection.written.fetch_add(written, Ordering::Relaxed);
     }
 
     /// Tells the session that the socket has closed the pipe and everything is written, or never will be.

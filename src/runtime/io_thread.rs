@@ -8,12 +8,14 @@ use super::group::Group;
 use super::listener::ListenerEntry;
 use super::owner::Owner;
 use super::session::{Role, Session, Verdict};
+use super::streams::Streams;
 use crate::error::Result;
 use crate::message::Message;
 use crate::options::ContextOptions;
 use crate::pipe::PipeEnd;
 use crate::sys::{thread, time};
 use crate::transport::{Connector, Listener};
+use mio::unix::SourceFd;
 use mio::{Events, Poll, Token, Waker};
 use parking_lot::Mutex;
 use std::cmp::Reverse;
@@ -25,6 +27,7 @@ use std::time::Duration;
 use super::link::SessionLink;
 
 const WAKER: Token = Token(0);
+const STREAMS: Token = Token(1);
 /// How often lent groups are looked after, in nanoseconds.
 const LENT_TICK: u64 = 5_000_000;
 
@@ -54,6 +57,8 @@ pub enum IoCommand {
     CloseSocket { group: Token, linger: i32 },
     /// The socket has closed its end of the session's pipe.
     PipeClosed(SessionId),
+    /// A stream of sends has begun.
+    Stream(Arc<Connection>),
     /// There is something to write.
     Write(Arc<Connection>),
     /// There is room for what was read.
@@ -157,6 +162,7 @@ pub struct IoThread {
     listeners: HashMap<SessionId, ListenerEntry>,
     lent: Vec<(Arc<Group>, u32)>,
     lent_check: u64,
+    streams: Streams,
     timers: BinaryHeap<Reverse<(u64, SessionId)>>,
     stopping: bool,
 }
@@ -169,10 +175,12 @@ pub fn spawn(index: usize, options: &ContextOptions) -> Result<(Arc<IoHandle>, s
         notified: AtomicBool::new(false),
         waker: Waker::new(poll.registry(), WAKER)?,
         registry: poll.registry().try_clone()?,
-        next_token: AtomicUsize::new(1),
+        next_token: AtomicUsize::new(2),
         load: AtomicUsize::new(0),
         index,
     });
+    let streams = Streams::new()?;
+    poll.registry().register(&mut SourceFd(&streams.as_raw_fd()), STREAMS, mio::Interest::READABLE)?;
     let io = IoThread {
         poll,
         handle: handle.clone(),
@@ -181,6 +189,7 @@ pub fn spawn(index: usize, options: &ContextOptions) -> Result<(Arc<IoHandle>, s
         listeners: HashMap::new(),
         lent: Vec::new(),
         lent_check: u64::MAX,
+        streams,
         timers: BinaryHeap::new(),
         stopping: false,
     };
@@ -208,8 +217,10 @@ impl IoThread {
             }
             for event in &events {
                 let token = event.token();
-                if token != WAKER {
-                    self.contained(|io| io.ready(token));
+                match token {
+                    WAKER => {}
+                    STREAMS => self.contained(|io| io.streams.look()),
+                    _ => self.contained(|io| io.ready(token)),
                 }
             }
             self.handle.notified.store(false, Ordering::SeqCst);
@@ -276,6 +287,7 @@ impl IoThread {
             IoCommand::PipeClosed(session) => {
                 self.with_session(session, |session, now| session.pipe_closed(now));
             }
+            IoCommand::Stream(connection) => self.streams.begin(connection),
             IoCommand::Write(connection) => {
                 connection.drive_write(false);
             }

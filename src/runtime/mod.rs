@@ -18,6 +18,7 @@ pub mod owner;
 pub mod reconnect;
 pub mod session;
 pub mod socket;
+pub mod streams;
 pub mod threads;
 pub mod timers;
 

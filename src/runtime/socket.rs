@@ -24,7 +24,7 @@ pub const POLLIN: i16 = 1;
 /// `ZMQ_POLLOUT`
 pub const POLLOUT: i16 = 2;
 /// Sends that follow each other more quickly than this (nanoseconds) are a stream, and are written in batches by the I/O thread.
-const STREAM_GAP: u64 = 20_000;
+const STREAM_GAP: u64 = 10_000;
 
 /// See the module's text.
 pub struct Socket {
@@ -45,6 +45,8 @@ pub struct Socket {
     stopped: bool,
     /// Something was received, or waited for, since the last send: the next send isn't part of a stream.
     turned: bool,
+    /// There are connections in the middle of a stream of sends.
+    has_streams: bool,
     /// When a caller wrote to a connection last.
     last_write: u64,
     commands: Vec<Command>,
@@ -80,6 +82,7 @@ impl Socket {
             receive_more: false,
             stopped: false,
             turned: true,
+            has_streams: false,
             last_write: 0,
             commands: Vec::new(),
             notices: Vec::new(),
@@ -294,7 +297,8 @@ impl Socket {
                         connection.group.give_back();
                     }
                 } else {
-                    connection.group.io.post(IoCommand::Write(connection.clone()));
+                    self.has_streams = true;
+                    connection.begin_stream();
                 }
             }
             _ => {}
@@ -409,6 +413,34 @@ impl Socket {
     /// The caller is going to wait, or has waited: what it sends next isn't part of a stream.
     pub fn turn(&mut self) {
         self.turned = true;
+        if std::mem::take(&mut self.has_streams) {
+            self.end_streams();
+        }
+    }
+
+    /// Writes what is queued in the middle of a stream.
+    #[cold]
+    fn end_streams(&mut self) {
+        for (_, link) in self.links.iter().flatten() {
+            if let Link::Session { connection: Some(connection), .. } = link
+                && connection.is_streaming()
+            {
+                connection.drive_write(false);
+            }
+        }
+    }
+
+    /// A caller that has waited for room goes: what the kernel didn't take needs somebody who is there when it does.
+    pub fn leave_writing(&self) {
+        if let Some(group) = &self.group
+            && group.is_lent()
+            && self.links.iter().flatten().any(|(_, link)| match link {
+                Link::Session { connection: Some(connection), .. } => connection.is_blocked(),
+                _ => false,
+            })
+        {
+            group.give_back();
+        }
     }
 
     /// `ZMQ_EVENTS`.

@@ -14,6 +14,7 @@
 //! | [`fork`] | notice a `fork` | `pthread_atfork`(3) |
 //! | `thread_token` | tells threads apart | the thread pointer |
 //! | [`descriptor`] | descriptors that the program hands over | `getsockopt`(2) |
+//! | [`timerfd`] | a precise timer that is a descriptor | `timerfd_create`(2) |
 //! | [`time`] | a monotonic clock | `clock_gettime`(2) |
 //!
 //! A wait never outlasts the arrival of a signal: it ends with "interrupted" even if the handler was installed with
@@ -31,6 +32,7 @@ mod primitive;
 pub mod thread;
 mod thread_token;
 pub mod time;
+pub mod timerfd;
 
 use crate::error::{Error, Result};
 
