@@ -146,13 +146,7 @@ impl Inbound {
     /// Takes the next part into `out`. False: there is none.
     #[inline]
     pub fn pop(&mut self, out: &mut Message) -> bool {
-        match self.queue.pop() {
-            Some(message) => {
-                *out = message;
-                true
-            }
-            None => false,
-        }
+        self.queue.pop_into(out)
     }
 
     /// Counts a message that was read to its end. True: the writer waits for room and has to be woken.

@@ -5,12 +5,40 @@ pub use std::{
     cell::UnsafeCell,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence},
+        atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering},
     },
 };
 
 #[cfg(not(loom))]
 pub use parking_lot::Mutex;
+
+/// Stores, so that a load that follows can't be done before it. One exchange costs half of a store and a fence.
+#[cfg(not(loom))]
+#[inline]
+pub fn store_before_load(place: &AtomicUsize, value: usize) {
+    place.swap(value, Ordering::SeqCst);
+}
+
+/// As `store_before_load`.
+#[cfg(not(loom))]
+#[inline]
+pub fn set_before_load(place: &AtomicBool) {
+    place.swap(true, Ordering::SeqCst);
+}
+
+/// loom knows sequential consistency by fences only.
+#[cfg(loom)]
+pub fn store_before_load(place: &AtomicUsize, value: usize) {
+    place.store(value, Ordering::Release);
+    fence(Ordering::SeqCst);
+}
+
+/// As `store_before_load`.
+#[cfg(loom)]
+pub fn set_before_load(place: &AtomicBool) {
+    place.store(true, Ordering::Relaxed);
+    fence(Ordering::SeqCst);
+}
 
 #[cfg(loom)]
 pub use loom::sync::{

@@ -17,12 +17,14 @@
 //! # Sleeping
 //!
 //! A consumer that finds nothing says so in `consumer_asleep` and looks once more; a producer that has
-//! published looks at `consumer_asleep`. Between its own store and its look at the other's, each side has a
-//! sequentially consistent fence, so at least one of them sees the other (Dekker's argument): either the consumer finds
+//! published looks at `consumer_asleep`. Each side's own store and its look at the other's are
+//! sequentially consistent, so at least one of them sees the other (Dekker's argument): either the consumer finds
 //! the item, or the producer finds it asleep, takes the flag back, and owes it a wake-up. The same
 //! holds the other way round for `producer_asleep` and `consumed`, when the pipe is full.
 
-use super::primitive::{Arc, AtomicBool, AtomicPtr, AtomicUsize, Mutex, Ordering, UnsafeCell, fence};
+use super::primitive::{
+    Arc, AtomicBool, AtomicPtr, AtomicUsize, Mutex, Ordering, UnsafeCell, set_before_load, store_before_load,
+};
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr;
 
@@ -283,9 +285,8 @@ impl<T> Producer<T> {
         }
         self.published = self.complete;
         let line = &self.shared.producer.0;
-        line.tail.store(self.complete, Ordering::Release);
-        fence(Ordering::SeqCst);
-        line.consumer_asleep.load(Ordering::Relaxed) && line.consumer_asleep.swap(false, Ordering::AcqRel)
+        store_before_load(&line.tail, self.complete);
+        line.consumer_asleep.load(Ordering::SeqCst) && line.consumer_asleep.swap(false, Ordering::AcqRel)
     }
 
     /// Says that nothing more will come. True: the consumer was asleep and is owed a wake-up.
@@ -293,8 +294,7 @@ impl<T> Producer<T> {
         while self.rollback().is_some() {}
         self.publish();
         let line = &self.shared.producer.0;
-        line.closed.store(true, Ordering::Release);
-        fence(Ordering::SeqCst);
+        set_before_load(&line.closed);
         line.consumer_asleep.swap(false, Ordering::AcqRel)
     }
 
@@ -312,9 +312,8 @@ impl<T> Producer<T> {
     /// Announces that the producer waits for `consumed` to move on from `seen`. False: it already has.
     pub fn sleep(&mut self, seen: usize) -> bool {
         let line = &self.shared.consumer.0;
-        line.producer_asleep.store(true, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-        if line.consumed.load(Ordering::Acquire) == seen {
+        set_before_load(&line.producer_asleep);
+        if line.consumed.load(Ordering::SeqCst) == seen {
             return true;
         }
         line.producer_asleep.store(false, Ordering::Relaxed);
@@ -337,7 +336,7 @@ impl<T> Consumer<T> {
         if self.read != self.tail {
             return true;
         }
-        self.tail = self.shared.producer.0.tail.load(Ordering::Acquire);
+        self.tail = self.shared.producer.0.tail.load(Ordering::SeqCst);
         self.read != self.tail
     }
 
@@ -351,8 +350,29 @@ impl<T> Consumer<T> {
         Some(unsafe { &*Chunk::slot(self.chunk, self.index) })
     }
 
-    /// Takes the next item.
+    /// Takes the next item into `out`. False: there is none, and `out` is as it was.
     #[inline]
+    pub fn pop_into(&mut self, out: &mut T) -> bool {
+        if !self.is_ready() {
+            return false;
+        }
+        if self.conflate {
+            return self.take_latest().map(|item| *out = item).is_some();
+        }
+        self.enter_chunk();
+        // SAFETY: before `tail`, so it is whole and the consumer's, and another place than `out`; the count below makes sure it is
+        // read once. What was in `out` is dropped once, before it is overwritten. (Written this way it is a few moves of
+        // registers; as an `Option` that is assigned it is a call of `memmove`.)
+        unsafe {
+            ptr::drop_in_place(out);
+            ptr::copy_nonoverlapping(Chunk::slot(self.chunk, self.index), out, 1);
+        }
+        self.index += 1;
+        self.read += 1;
+        true
+    }
+
+    /// Takes the next item.
     pub fn pop(&mut self) -> Option<T> {
         if !self.is_ready() {
             return None;
@@ -399,8 +419,7 @@ impl<T> Consumer<T> {
 
     /// Announces that the consumer has nothing to do. False: something has come meanwhile.
     pub fn sleep(&mut self) -> bool {
-        self.shared.producer.0.consumer_asleep.store(true, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
+        set_before_load(&self.shared.producer.0.consumer_asleep);
         if !self.is_ready() {
             return true;
         }
@@ -411,15 +430,14 @@ impl<T> Consumer<T> {
     /// Tells the producer how many messages were consumed. True: it was asleep, and the caller owes it a wake-up.
     pub fn set_consumed(&mut self, messages: usize) -> bool {
         let line = &self.shared.consumer.0;
-        line.consumed.store(messages, Ordering::Release);
-        fence(Ordering::SeqCst);
-        line.producer_asleep.load(Ordering::Relaxed) && line.producer_asleep.swap(false, Ordering::AcqRel)
+        store_before_load(&line.consumed, messages);
+        line.producer_asleep.load(Ordering::SeqCst) && line.producer_asleep.swap(false, Ordering::AcqRel)
     }
 
     /// The producer has said that nothing more will come (there may still be items to read).
     #[inline]
     pub fn is_closed(&self) -> bool {
-        self.shared.producer.0.closed.load(Ordering::Acquire)
+        self.shared.producer.0.closed.load(Ordering::SeqCst)
     }
 
     /// Says that nothing more will be read.
