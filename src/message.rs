@@ -20,6 +20,8 @@ mod block;
 mod buffer;
 #[allow(unsafe_code)]
 mod group;
+#[allow(unsafe_code)]
+mod shares;
 mod state;
 #[allow(unsafe_code)]
 mod storage;
@@ -32,6 +34,7 @@ mod words;
 pub use block::FreeFn;
 pub use buffer::SharedBuffer;
 pub use group::MAX_GROUP;
+pub use shares::Shares;
 pub use storage::{MAX_INLINE, Message};
 
 /// What a message means to the engine. Programs only ever see [`Kind::Data`].

@@ -328,6 +328,25 @@ impl Message {
         unsafe { ptr::read(self) }
     }
 
+    /// Counts `count` more references to the body. False: it owns something that isn't counted this way, and each copy has to
+    /// count for itself.
+    pub(super) fn count_shares(&mut self, count: usize) -> bool {
+        let state = self.state();
+        let Some(owner) = self.owner() else { return false };
+        if count == 0 || self.metadata.is_some() || !self.group().is_empty() {
+            return false;
+        }
+        // SAFETY: owners are there as long as a message refers to them.
+        let owner = unsafe { owner.as_ref() };
+        if state & (STORAGE | SHARED) == OWNED {
+            owner.set_refs(1 + count)
+        } else {
+            owner.add_refs(count)
+        }
+        self.change(SHARED, SHARED);
+        true
+    }
+
     fn add_refs(&mut self) {
         let state = self.state();
         if let Some(owner) = self.owner() {

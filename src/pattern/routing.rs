@@ -374,14 +374,12 @@ impl Distribution {
 
     fn distribute(&mut self, pipes: &mut Pipes, message: &mut Message, more: bool) {
         let mut at = 0;
-        while at < self.matching {
+        let mut shares = message.shares(self.matching - 1);
+        while at + 1 < self.matching {
             let pipe = self.order.pipes[at];
-            let written = if at + 1 == self.matching {
-                pipes.write(pipe, message)
-            } else {
-                pipes.write(pipe, &mut message.share())
-            };
-            if !written {
+            let mut copy = shares.take();
+            if !pipes.write(pipe, &mut copy) {
+                shares.put_back(copy);
                 // Another pipe takes this place.
                 self.demote(at);
                 continue;
@@ -390,6 +388,15 @@ impl Distribution {
                 pipes.flush(pipe);
             }
             at += 1;
+        }
+        drop(shares);
+        if at < self.matching {
+            let pipe = self.order.pipes[at];
+            if !pipes.write(pipe, message) {
+                self.demote(at);
+            } else if !more {
+                pipes.flush(pipe);
+            }
         }
         *message = Message::new();
     }
