@@ -29,7 +29,7 @@ use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr;
 
 /// Items in a queue's first chunk.
-const MIN_CHUNK: usize = 4;
+const MIN_CHUNK: usize = 2;
 /// Items in its largest ones: 16 KiB of messages, which stay in the first-level cache.
 const MAX_CHUNK: usize = 256;
 

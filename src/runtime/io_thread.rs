@@ -158,7 +158,8 @@ pub struct IoThread {
     poll: Poll,
     handle: Arc<IoHandle>,
     groups: HashMap<Token, GroupEntry>,
-    sessions: HashMap<SessionId, Session>,
+    /// Boxed, as a table has up to twice as many places as entries.
+    sessions: HashMap<SessionId, Box<Session>>,
     listeners: HashMap<SessionId, ListenerEntry>,
     lent: Vec<(Arc<Group>, u32)>,
     lent_check: u64,
@@ -320,7 +321,7 @@ impl IoThread {
         if let Some(entry) = self.groups.get_mut(&session.owner.group.token) {
             entry.sessions.insert(id);
         }
-        self.sessions.insert(id, session);
+        self.sessions.insert(id, Box::new(session));
         self.with_session(id, begin);
     }
 
