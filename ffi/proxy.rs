@@ -1,10 +1,35 @@
 //! Proxies: zmq_proxy(3), and devices, which came before them.
-#![allow(unused_variables)] // until the engine is behind it
 
 use libc::{c_int, c_void};
 
-use super::boundary::call;
-use crate::error::Error;
+use super::boundary::call_unit;
+use super::handle;
+use crate::error::{Error, Result};
+use crate::runtime::cell::SocketRef;
+use crate::runtime::proxy::Proxy;
+
+fn required(handle: *mut c_void) -> Result<SocketRef> {
+    if handle.is_null() { Err(Error::Fault) } else { handle::socket(handle) }
+}
+
+fn optional(handle: *mut c_void) -> Result<Option<SocketRef>> {
+    if handle.is_null() { Ok(None) } else { handle::socket(handle).map(Some) }
+}
+
+fn run(
+    frontend: *mut c_void,
+    backend: *mut c_void,
+    capture: *mut c_void,
+    control: *mut c_void,
+) -> Result<()> {
+    let proxy = Proxy {
+        frontend: required(frontend)?,
+        backend: required(backend)?,
+        capture: optional(capture)?,
+        control: optional(control)?,
+    };
+    proxy.run()
+}
 
 /// Passes messages both ways until the context ends; `capture` gets a copy of each, unless it is null (zmq_proxy(3)).
 #[unsafe(no_mangle)]
@@ -13,7 +38,7 @@ pub unsafe extern "C" fn zmq_proxy(
     backend: *mut c_void,
     capture: *mut c_void,
 ) -> c_int {
-    call(|| Err(Error::NotSupported))
+    call_unit(|| run(frontend, backend, capture, std::ptr::null_mut()))
 }
 
 /// `zmq_proxy` that `control` can pause, resume, end, and ask for statistics (zmq_proxy_steerable(3)).
@@ -24,7 +49,7 @@ pub unsafe extern "C" fn zmq_proxy_steerable(
     capture: *mut c_void,
     control: *mut c_void,
 ) -> c_int {
-    call(|| Err(Error::NotSupported))
+    call_unit(|| run(frontend, backend, capture, control))
 }
 
 /// Deprecated: `zmq_proxy`. The type changes nothing.
@@ -34,5 +59,6 @@ pub unsafe extern "C" fn zmq_device(
     frontend: *mut c_void,
     backend: *mut c_void,
 ) -> c_int {
-    call(|| Err(Error::NotSupported))
+    let _ = device_type;
+    call_unit(|| run(frontend, backend, std::ptr::null_mut(), std::ptr::null_mut()))
 }

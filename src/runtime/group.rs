@@ -268,13 +268,27 @@ impl Group {
         None
     }
 
-    /// Sleeps until a connection has something, something is posted to the socket after `seen` was read, or the deadline; then drives what has
-    /// come. `None`: another thread waits here already, so wait elsewhere.
-    pub fn wait(self: &Arc<Self>, seen: u32, deadline: Option<u64>, budget: usize) -> Option<Result<Wait>> {
+    /// Takes the group over: until `end_wait` no other thread waits here, and the descriptor is readable as soon as a connection has something,
+    /// or (between the mailbox's `enter_fd_wait` and `leave_fd_wait`) something is posted to the socket. What `has_ready` says needs no waiting for.
+    /// False: another thread waits here already, so wait elsewhere.
+    pub fn begin_wait(self: &Arc<Self>) -> Result<bool> {
         if self.waiting.swap(true, Ordering::SeqCst) {
-            return None;
+            return Ok(false);
         }
-        let outcome = self.wait_alone(seen, deadline, budget);
+        self.borrow();
+        if !self.has_wait_fd.load(Ordering::Relaxed) {
+            let added = self.mailbox.wait_fd().and_then(|fd| self.epoll.add(fd, MAILBOX, Interest::READ));
+            if let Err(error) = added {
+                self.end_wait();
+                return Err(error);
+            }
+            self.has_wait_fd.store(true, Ordering::Relaxed);
+        }
+        Ok(true)
+    }
+
+    /// The other end of `begin_wait`.
+    pub fn end_wait(self: &Arc<Self>) {
         self.waiting.store(false, Ordering::SeqCst);
         if self.mailbox.has_sleepers() {
             // Threads that sleep elsewhere can't drive the connections; the I/O thread does it for all.
@@ -282,14 +296,22 @@ impl Group {
         } else if self.is_lent() {
             self.track();
         }
+    }
+
+    /// Sleeps until a connection has something, something is posted to the socket after `seen` was read, or the deadline; then drives what has
+    /// come. `None`: another thread waits here already, so wait elsewhere.
+    pub fn wait(self: &Arc<Self>, seen: u32, deadline: Option<u64>, budget: usize) -> Option<Result<Wait>> {
+        match self.begin_wait() {
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(error) => return Some(Err(error)),
+        }
+        let outcome = self.wait_alone(seen, deadline, budget);
+        self.end_wait();
         Some(outcome)
     }
 
-    fn wait_alone(self: &Arc<Self>, seen: u32, deadline: Option<u64>, budget: usize) -> Result<Wait> {
-        self.borrow();
-        if !self.has_wait_fd.swap(true, Ordering::SeqCst) {
-            self.epoll.add(self.mailbox.wait_fd()?, MAILBOX, Interest::READ)?;
-        }
+    fn wait_alone(&self, seen: u32, deadline: Option<u64>, budget: usize) -> Result<Wait> {
         if self.drive_ready(budget) {
             return Ok(Wait::Woken);
         }

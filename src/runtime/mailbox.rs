@@ -5,8 +5,8 @@
 //!
 //! - threads that wait for this socket alone sleep on a futex, the mailbox's `word`;
 //! - a thread that waits on the socket's connections as well (see [`super::group`]) sleeps on an epoll which
-//!   holds `wait_fd`;
-//! - `ZMQ_FD` and `zmq_poll` watch `user_fd`.
+//!   holds `wait_fd`, and one that polls several things (see [`super::poll`]) on `wait_fd` itself;
+//! - `ZMQ_FD` is `user_fd`.
 //!
 //! The descriptors are made when they are first needed. `word` counts the posts: a waiter reads it before it looks at
 //! the socket for the last time, and doesn't sleep if it has moved since. Each side stores (its post, its
@@ -158,9 +158,9 @@ impl Mailbox {
         self.word.load(Ordering::SeqCst)
     }
 
-    /// Whether threads sleep on the futex.
+    /// Whether threads sleep on the futex, or on `wait_fd`.
     pub fn has_sleepers(&self) -> bool {
-        self.sleepers.load(Ordering::SeqCst) > 0
+        self.sleepers.load(Ordering::SeqCst) > 0 || self.fd_waiters.load(Ordering::SeqCst) > 0
     }
 
     /// Sleeps until something is posted after `seen` was read, or the deadline.
@@ -192,14 +192,20 @@ impl Mailbox {
 
     /// Ends a sleep on `wait_fd`.
     pub fn leave_fd_wait(&self) {
-        self.fd_waiters.fetch_sub(1, Ordering::SeqCst);
-        if self.wait_signaled.load(Ordering::SeqCst)
+        let last = self.fd_waiters.fetch_sub(1, Ordering::SeqCst) == 1;
+        // Others that sleep on it are to see it too, so the last one to leave makes it quiet.
+        if last
+            && self.wait_signaled.load(Ordering::SeqCst)
             && let Some(fd) = self.wait_fd.get()
         {
-            // Drained first: whoever posts in between finds it signalled and doesn't signal again, but this thread, the
-            // only one that waits this way, isn't asleep then, and will see that the word has moved.
+            // Drained first: whoever posts in between finds it signalled and doesn't signal again, but this thread isn't
+            // asleep then, and will see that the word has moved. One that has gone to sleep in between is woken for nothing.
             fd.drain();
             self.wait_signaled.store(false, Ordering::SeqCst);
+            if self.fd_waiters.load(Ordering::SeqCst) > 0 && !self.wait_signaled.swap(true, Ordering::SeqCst)
+            {
+                fd.signal();
+            }
         }
     }
 

@@ -445,17 +445,33 @@ impl Socket {
 
     /// `ZMQ_EVENTS`.
     pub fn events(&mut self) -> Result<i16> {
+        self.ready(POLLIN | POLLOUT, true)
+    }
+
+    /// Which of the `wanted` events there are. Without `read` the connections aren't asked: the caller is going to wait for
+    /// them, or knows that they have nothing new.
+    pub fn ready(&mut self, wanted: i16, read: bool) -> Result<i16> {
         self.process()?;
-        let mut has_in = with_pattern!(self, has_in);
-        self.settle();
-        if !has_in && self.read_connections() {
-            self.process()?;
-            has_in = with_pattern!(self, has_in);
+        let mut events = 0;
+        if wanted & POLLIN != 0 {
+            let mut has_in = with_pattern!(self, has_in);
+            self.settle();
+            if !has_in && (if read { self.read_connections() } else { self.decode_ready() }) {
+                self.process()?;
+                has_in = with_pattern!(self, has_in);
+                self.settle();
+            }
+            if has_in {
+                events |= POLLIN;
+            }
+        }
+        if wanted & POLLOUT != 0 {
+            if with_pattern!(self, has_out) {
+                events |= POLLOUT;
+            }
             self.settle();
         }
-        let has_out = with_pattern!(self, has_out);
-        self.settle();
-        Ok(if has_in { POLLIN } else { 0 } | if has_out { POLLOUT } else { 0 })
+        Ok(events)
     }
 
     /// `zmq_setsockopt`.
