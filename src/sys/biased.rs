@@ -5,12 +5,12 @@
 //!
 //! # How it works
 //!
-//! The owner enters by storing `busy`, looking that it still is the owner, and leaves by clearing `busy`. Any other thread
-//! takes the inner mutex, which makes it the only one that may change `owner`, stores that
-//! there is no owner, and then makes sure that one of two things has happened: either the owner's look sees
-//! that, or its `busy` is seen here. That would need a full fence on both sides between the store and the load (Dekker's
-//! argument); `membarrier`(2) puts one into every running thread of the process, so the owner
-//! needs only keep the compiler from reordering. Then the revoker waits until `busy` is clear, and the
+//! The owner enters by storing the lock's address in its own place (see [`super::place`]) and looking that it still is the
+//! owner, and leaves by clearing its place. Any other thread takes the inner mutex, which makes it the only one that may
+//! change `owner`, stores that there is no owner, and then makes sure that one of two things has happened: either the owner's
+//! look sees that, or what it has stored in its place is seen here. That would need a full fence on both sides between the
+//! store and the load (Dekker's argument); `membarrier`(2) puts one into every running thread of the process, so the owner
+//! needs only keep the compiler from reordering. Then the revoker waits until the owner's place is clear, and the
 //! lock is a plain mutex from there on.
 //!
 //! A thread that has taken the mutex several times in a row becomes the owner. How many times doubles with each
@@ -18,16 +18,21 @@
 //!
 //! Where `membarrier` is missing there is never an owner.
 //!
-//! A thread that tries to enter a second time (a signal handler, a message's free function) is told so.
+//! A thread that tries to enter a second time (a signal handler, a message's free function) is told so. A thread that is
+//! inside of one lock by bias enters another by its mutex, as it has one place only.
 
-use super::membarrier;
-use super::primitive::{AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering, UnsafeCell, hint_fence};
+use super::place::{self, Place};
+use super::primitive::{
+    AtomicUsize, Mutex, MutexGuard, Ordering, UnsafeCell, bias_is_possible, heavy_fence, hint_fence,
+};
 use super::thread_token::thread_token;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 /// No thread has this token.
 const NOBODY: usize = 0;
+/// No lock has this address.
+const NOWHERE: usize = 0;
 /// After how many turns in a row a thread becomes the owner, at most.
 const MAX_TURNS: u32 = 1 << 16;
 
@@ -40,10 +45,8 @@ struct Turns {
 
 /// The lock, and what it protects.
 pub struct BiasedMutex<T> {
-    /// The thread that may enter by `busy` alone. Changed only under `inner`.
+    /// The thread that may enter by its place alone. Changed only under `inner`, and set only by that thread.
     owner: AtomicUsize,
-    /// The owner is inside. Stored by the owner alone.
-    busy: AtomicBool,
     /// The thread that is inside by the mutex, to notice its second entry.
     holder: AtomicUsize,
     inner: Mutex<Turns>,
@@ -58,10 +61,15 @@ unsafe impl<T: Send> Sync for BiasedMutex<T> {}
 /// Being inside. Dropping it leaves.
 pub struct BiasedGuard<'a, T> {
     lock: &'a BiasedMutex<T>,
-    /// Entered by the mutex, not by bias.
-    turn: Option<MutexGuard<'a, Turns>>,
+    how: Entry<'a>,
     /// A guard stays with its thread.
     not_send: PhantomData<*const ()>,
+}
+
+enum Entry<'a> {
+    /// By bias: the owner's place.
+    Bias(&'static Place),
+    Turn(MutexGuard<'a, Turns>),
 }
 
 impl<T> BiasedMutex<T> {
@@ -69,11 +77,14 @@ impl<T> BiasedMutex<T> {
     pub fn new(value: T) -> Self {
         Self {
             owner: AtomicUsize::new(NOBODY),
-            busy: AtomicBool::new(false),
             holder: AtomicUsize::new(NOBODY),
             inner: Mutex::new(Turns { last: NOBODY, in_a_row: 0, needed: 1 }),
             value: UnsafeCell::new(value),
         }
+    }
+
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
     }
 
     /// Enters, waiting for whoever is inside. `None`: this very thread is inside already.
@@ -81,15 +92,16 @@ impl<T> BiasedMutex<T> {
     pub fn lock(&self) -> Option<BiasedGuard<'_, T>> {
         let me = thread_token();
         if self.owner.load(Ordering::Relaxed) == me {
-            if self.busy.load(Ordering::Relaxed) {
-                return None;
+            // An owner has claimed its place.
+            let place = place::of(me);
+            if place.inside.load(Ordering::Relaxed) == NOWHERE {
+                place.inside.store(self.address(), Ordering::Relaxed);
+                hint_fence();
+                if self.owner.load(Ordering::Relaxed) == me {
+                    return Some(BiasedGuard { lock: self, how: Entry::Bias(place), not_send: PhantomData });
+                }
+                place.inside.store(NOWHERE, Ordering::Release);
             }
-            self.busy.store(true, Ordering::Relaxed);
-            hint_fence();
-            if self.owner.load(Ordering::Relaxed) == me {
-                return Some(BiasedGuard { lock: self, turn: None, not_send: PhantomData });
-            }
-            self.busy.store(false, Ordering::Release);
         }
         self.lock_slowly(me)
     }
@@ -99,9 +111,15 @@ impl<T> BiasedMutex<T> {
         if self.holder.load(Ordering::Relaxed) == me {
             return None;
         }
+        // Inside by bias, which may have been revoked meanwhile: whoever does that holds the mutex and waits for this thread.
+        let place = place::of(me);
+        if place.inside.load(Ordering::Relaxed) == self.address() && place.is_of(me) {
+            return None;
+        }
         let mut turns = self.inner.lock();
-        if self.owner.load(Ordering::Relaxed) != NOBODY {
-            self.revoke();
+        let owner = self.owner.load(Ordering::Relaxed);
+        if owner != NOBODY {
+            self.revoke(owner);
             turns.needed = (turns.needed * 2).min(MAX_TURNS);
         }
         if turns.last != me {
@@ -110,16 +128,17 @@ impl<T> BiasedMutex<T> {
         }
         turns.in_a_row += 1;
         self.holder.store(me, Ordering::Relaxed);
-        Some(BiasedGuard { lock: self, turn: Some(turns), not_send: PhantomData })
+        Some(BiasedGuard { lock: self, how: Entry::Turn(turns), not_send: PhantomData })
     }
 
     /// Takes the bias away and waits until its owner is outside. The caller holds `inner`.
-    fn revoke(&self) {
+    fn revoke(&self, owner: usize) {
         self.owner.store(NOBODY, Ordering::Relaxed);
-        membarrier::heavy();
+        heavy_fence();
+        let place = place::of(owner);
         let mut tries = 0;
         // `Acquire` pairs with the owner's `Release` when it leaves.
-        while self.busy.load(Ordering::Acquire) {
+        while place.inside.load(Ordering::Acquire) == self.address() {
             tries += 1;
             super::primitive::relax(tries);
         }
@@ -129,21 +148,21 @@ impl<T> BiasedMutex<T> {
 impl<T> Drop for BiasedGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        match self.turn.take() {
-            None => self.lock.busy.store(false, Ordering::Release),
-            Some(turns) => self.leave_slowly(turns),
+        match &mut self.how {
+            Entry::Bias(place) => place.inside.store(NOWHERE, Ordering::Release),
+            Entry::Turn(turns) => self.lock.end_turn(turns),
         }
     }
 }
 
-impl<T> BiasedGuard<'_, T> {
+impl<T> BiasedMutex<T> {
+    /// Before the mutex is released.
     #[cold]
-    fn leave_slowly(&self, turns: MutexGuard<'_, Turns>) {
-        self.lock.holder.store(NOBODY, Ordering::Relaxed);
-        if turns.in_a_row >= turns.needed && membarrier::is_available() {
-            self.lock.owner.store(turns.last, Ordering::Relaxed);
+    fn end_turn(&self, turns: &Turns) {
+        self.holder.store(NOBODY, Ordering::Relaxed);
+        if turns.in_a_row >= turns.needed && bias_is_possible() && place::of(turns.last).claim(turns.last) {
+            self.owner.store(turns.last, Ordering::Relaxed);
         }
-        drop(turns);
     }
 }
 
@@ -216,12 +235,62 @@ mod tests {
             for _ in 0..100 {
                 *other.lock().expect("free") += 1;
             }
-            if membarrier::is_available() {
+            if bias_is_possible() {
                 assert_eq!(other.owner.load(Ordering::Relaxed), thread_token());
             }
         })
         .join()
         .expect("the other thread gets in");
         assert_eq!(*lock.lock().expect("free"), 101);
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use super::*;
+    use loom::sync::Arc;
+
+    /// Looks from inside whether it is alone there; loom tries every order of the steps in between.
+    fn enter(lock: &BiasedMutex<usize>, inside: &AtomicUsize) {
+        let mut guard = lock.lock().expect("this thread isn't inside");
+        assert_eq!(inside.fetch_add(1, Ordering::Relaxed), 0, "two threads are inside");
+        *guard += 1;
+        assert_eq!(inside.fetch_sub(1, Ordering::Relaxed), 1, "two threads are inside");
+    }
+
+    fn check(preemptions: usize, entries: &'static [usize]) {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(preemptions);
+        builder.check(move || {
+            let lock = Arc::new((BiasedMutex::new(0), AtomicUsize::new(0)));
+            let others: Vec<_> = entries[1..]
+                .iter()
+                .map(|&count| {
+                    let lock = lock.clone();
+                    loom::thread::spawn(move || (0..count).for_each(|_| enter(&lock.0, &lock.1)))
+                })
+                .collect();
+            (0..entries[0]).for_each(|_| enter(&lock.0, &lock.1));
+            others.into_iter().for_each(|other| other.join().expect("it doesn't panic"));
+            assert_eq!(*lock.0.lock().expect("free"), entries.iter().sum());
+        });
+    }
+
+    /// The first becomes the owner, and the second revokes it.
+    #[test]
+    fn loom_one_revokes_another() {
+        check(4, &[2, 1]);
+    }
+
+    /// Both become the owner, one after the other.
+    #[test]
+    fn loom_the_bias_moves() {
+        check(3, &[2, 3]);
+    }
+
+    /// A former owner that was held up between its look and its store mustn't disturb the next owner and who revokes that.
+    #[test]
+    fn loom_a_former_owner_is_late() {
+        check(2, &[2, 3, 1]);
     }
 }

@@ -27,6 +27,7 @@ pub mod eventfd;
 pub mod fork;
 pub mod futex;
 pub mod membarrier;
+mod place;
 pub mod poll;
 mod primitive;
 pub mod thread;

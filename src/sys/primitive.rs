@@ -5,7 +5,7 @@ pub use parking_lot::{Mutex, MutexGuard};
 #[cfg(not(loom))]
 pub use std::{
     cell::UnsafeCell,
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 /// The owner's half of the asymmetric fence: `membarrier` in the other thread does the rest.
@@ -13,6 +13,18 @@ pub use std::{
 #[inline]
 pub fn hint_fence() {
     std::sync::atomic::compiler_fence(Ordering::SeqCst);
+}
+
+/// The other half; see [`super::membarrier`].
+#[cfg(not(loom))]
+pub fn heavy_fence() {
+    super::membarrier::heavy();
+}
+
+/// Whether `heavy_fence` does what it says.
+#[cfg(not(loom))]
+pub fn bias_is_possible() -> bool {
+    super::membarrier::is_available()
 }
 
 /// Waits a little, the longer the more often it was tried.
@@ -26,13 +38,23 @@ pub fn relax(tries: u32) {
 }
 
 #[cfg(loom)]
-pub use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+pub use loom::sync::atomic::{AtomicUsize, Ordering};
 #[cfg(loom)]
 pub use std::cell::UnsafeCell;
 
 #[cfg(loom)]
 pub fn hint_fence() {
     loom::sync::atomic::fence(Ordering::SeqCst);
+}
+
+#[cfg(loom)]
+pub fn heavy_fence() {
+    loom::sync::atomic::fence(Ordering::SeqCst);
+}
+
+#[cfg(loom)]
+pub fn bias_is_possible() -> bool {
+    true
 }
 
 #[cfg(loom)]
