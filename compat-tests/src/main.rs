@@ -31,6 +31,7 @@ use lists::{Cases, KnownFailures, ReferenceRuns};
 use progress::Progress;
 use report::Counts;
 use runner::{Judged, Runner};
+use sandbox::Network;
 
 fn main() -> ExitCode {
     let outcome = Args::parse(std::env::args().skip(1)).and_then(|args| match args.action {
@@ -49,9 +50,16 @@ fn main() -> ExitCode {
     }
 }
 
-/// True if this machine has IPv6 at least on its loopback interface.
-fn ipv6_works() -> bool {
-    std::net::TcpListener::bind("[::1]:0").is_ok()
+/// What this machine lacks, in the words that upstream's tests have for it (in lower case).
+fn lacking(network: Network) -> Vec<&'static str> {
+    let mut words = Vec::new();
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        words.push("ipv6");
+    }
+    if network != Network::Multicast {
+        words.push("multicast");
+    }
+    words
 }
 
 fn upstream_library(vendor: &Path) -> Result<Library, String> {
@@ -171,8 +179,8 @@ fn runner<'a>(
     reference: &'a ReferenceRuns,
     vendor: &'a Path,
 ) -> Runner<'a> {
-    let namespaces = sandbox::namespaces_work();
-    if !namespaces {
+    let network = Network::best();
+    if network == Network::Shared {
         eprintln!("no network namespaces here: one program at a time");
     }
     Runner {
@@ -182,10 +190,11 @@ fn runner<'a>(
         reference,
         vendor,
         corpora: vendor::package_dir().join("corpora"),
-        jobs: if namespaces { args.jobs } else { 1 },
+        jobs: if network == Network::Shared { 1 } else { args.jobs },
         case_filter: args.case.as_deref(),
         second_look: !args.once,
-        namespaces,
+        network,
+        lacking: lacking(network),
     }
 }
 

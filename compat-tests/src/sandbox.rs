@@ -39,16 +39,34 @@ pub struct Finished {
     pub stderr: String,
 }
 
-/// True if network namespaces can be made here. Without them programs run one at a time, because upstream's
-/// tests use fixed ports here and there.
-pub fn namespaces_work() -> bool {
-    let mut command = Command::new("true");
-    enter_namespace(&mut command);
-    command.status().is_ok_and(|status| status.success())
+/// What network a program can be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// The machine's own, because namespaces can't be made here. Programs then have to run one at a time, because
+    /// upstream's tests use fixed ports here and there.
+    Shared,
+    /// One of its own, with nothing but loopback.
+    Loopback,
+    /// One of its own, with an interface that carries multicast.
+    Multicast,
+}
+
+impl Network {
+    /// The best that this machine has.
+    pub fn best() -> Network {
+        for network in [Network::Multicast, Network::Loopback] {
+            let mut command = Command::new("true");
+            enter_namespace(&mut command, network);
+            if command.status().is_ok_and(|status| status.success()) {
+                return network;
+            }
+        }
+        Network::Shared
+    }
 }
 
 /// Runs the program to its end or its time limit, and leaves no process of it behind.
-pub fn run(job: &Job, namespaces: bool) -> io::Result<Finished> {
+pub fn run(job: &Job, network: Network) -> io::Result<Finished> {
     let cwd = job.folder.join("cwd");
     if job.folder.exists() {
         fs::remove_dir_all(job.folder)?;
@@ -76,8 +94,8 @@ pub fn run(job: &Job, namespaces: bool) -> io::Result<Finished> {
     if let Some(include) = job.include {
         command.env("UNITY_INCLUDE", include);
     }
-    if namespaces {
-        enter_namespace(&mut command);
+    if network != Network::Shared {
+        enter_namespace(&mut command, network);
     }
     no_core_file(&mut command);
 
@@ -142,9 +160,9 @@ fn no_core_file(command: &mut Command) {
     }
 }
 
-/// Gives the command a network namespace with a loopback interface that is up and carries multicast, as a machine
-/// with a network has it.
-fn enter_namespace(command: &mut Command) {
+/// Gives the command a network namespace: a loopback interface, and, unless `network` says otherwise, a further one that
+/// carries multicast, as a machine with a network has it.
+fn enter_namespace(command: &mut Command, network: Network) {
     // SAFETY: geteuid has no preconditions.
     let root = unsafe { libc::geteuid() } == 0;
     let flags = if root { libc::CLONE_NEWNET } else { libc::CLONE_NEWUSER | libc::CLONE_NEWNET };
@@ -154,45 +172,87 @@ fn enter_namespace(command: &mut Command) {
             if libc::unshare(flags) != 0 {
                 return Err(io::Error::last_os_error());
             }
-            loopback_up()
+            interfaces_up(network == Network::Multicast)
         });
     }
 }
 
+/// The address of the further interface: from the block for documentation, so that it is nobody's.
+const ADDRESS: u32 = 0xc000_0201;
+
+/// `struct in6_ifreq` of `linux/ipv6.h`, which the libc package lacks.
+#[repr(C)]
+struct In6Ifreq {
+    address: [u8; 16],
+    prefix_length: u32,
+    interface: i32,
+}
+
+/// Creates a bridge (`linux/sockios.h`).
+const SIOCBRADDBR: libc::c_ulong = 0x89a0;
+
 /// Runs between fork and exec: system calls only.
-fn loopback_up() -> io::Result<()> {
-    // SAFETY: the structures are plain data for which zeroes are valid, they live until the calls return, and the
-    // descriptor is closed once on every path.
+fn interfaces_up(multicast: bool) -> io::Result<()> {
+    let done = |result: libc::c_int| if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) };
+    // SAFETY: the structures are plain data for which zeroes are valid, and they live until the calls return. The
+    // descriptors are closed by exec at the latest.
     unsafe {
         let fd = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
+        done(fd)?;
+        let up = |name: &[u8]| {
+            let mut request: libc::ifreq = std::mem::zeroed();
+            for (to, from) in request.ifr_name.iter_mut().zip(name) {
+                *to = *from as libc::c_char;
+            }
+            request.ifr_ifru.ifru_flags =
+                (libc::IFF_UP | libc::IFF_RUNNING | libc::IFF_MULTICAST) as libc::c_short;
+            done(libc::ioctl(fd, libc::SIOCSIFFLAGS, &request))
+        };
+        up(b"lo")?;
+        if !multicast {
+            return Ok(());
         }
-        let mut request: libc::ifreq = std::mem::zeroed();
-        request.ifr_name[0] = b'l' as libc::c_char;
-        request.ifr_name[1] = b'o' as libc::c_char;
-        request.ifr_ifru.ifru_flags =
-            (libc::IFF_UP | libc::IFF_RUNNING | libc::IFF_MULTICAST) as libc::c_short;
-        let up = libc::ioctl(fd, libc::SIOCSIFFLAGS, &request);
-        let error = io::Error::last_os_error();
 
-        // The route for 224.0.0.0/4. Without it the multicast tests find that there is none and skip themselves,
-        // so a failure shows there.
-        let mut route: libc::rtentry = std::mem::zeroed();
-        let address = |address: u32| {
+        // An address is usable at once if nobody looks for duplicates of it; a bridge without ports has no carrier, so
+        // that it would never be.
+        let setting = c"/proc/sys/net/ipv6/conf/default/accept_dad".as_ptr();
+        let file = libc::open(setting, libc::O_WRONLY | libc::O_CLOEXEC);
+        done(file)?;
+        done(libc::write(file, c"0".as_ptr().cast(), 1) as libc::c_int)?;
+
+        // A bridge, because every kernel with namespaces has it, and it is made by one call. Loopback won't do:
+        // it hands multicast back to a sender that asked not to get it.
+        let name = c"net0";
+        done(libc::ioctl(fd, SIOCBRADDBR, name.as_ptr()))?;
+        let mut request: libc::ifreq = std::mem::zeroed();
+        for (to, from) in request.ifr_name.iter_mut().zip(name.to_bytes()) {
+            *to = *from as libc::c_char;
+        }
+        let ipv4 = |address: u32| {
             let mut name: libc::sockaddr_in = std::mem::zeroed();
             name.sin_family = libc::AF_INET as libc::sa_family_t;
             name.sin_addr.s_addr = address.to_be();
             std::mem::transmute::<libc::sockaddr_in, libc::sockaddr>(name)
         };
-        let mut device = *b"lo\0";
-        route.rt_dst = address(0xe000_0000);
-        route.rt_genmask = address(0xf000_0000);
+        request.ifr_ifru.ifru_addr = ipv4(ADDRESS);
+        done(libc::ioctl(fd, libc::SIOCSIFADDR, &request))?;
+        up(name.to_bytes())?;
+
+        let mut route: libc::rtentry = std::mem::zeroed();
+        route.rt_dst = ipv4(0xe000_0000);
+        route.rt_genmask = ipv4(0xf000_0000);
         route.rt_flags = libc::RTF_UP;
-        route.rt_dev = device.as_mut_ptr().cast();
-        libc::ioctl(fd, libc::SIOCADDRT, &route);
-        libc::close(fd);
-        if up == 0 { Ok(()) } else { Err(error) }
+        route.rt_dev = name.as_ptr().cast_mut();
+        done(libc::ioctl(fd, libc::SIOCADDRT, &route))?;
+
+        done(libc::ioctl(fd, libc::SIOCGIFINDEX, &mut request))?;
+        let interface = request.ifr_ifru.ifru_ifindex;
+        let mut address = [0; 16];
+        (address[0], address[15]) = (0xfd, 1);
+        let request = In6Ifreq { address, prefix_length: 64, interface };
+        let fd6 = libc::socket(libc::AF_INET6, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
+        done(fd6)?;
+        done(libc::ioctl(fd6, libc::SIOCSIFADDR, &request))
     }
 }
 
@@ -215,7 +275,7 @@ mod tests {
             include: None,
             time_limit,
         };
-        let finished = run(&job, false).unwrap();
+        let finished = run(&job, Network::Shared).unwrap();
         fs::remove_file(&file).unwrap();
         finished
     }

@@ -31,7 +31,7 @@ pub fn judge(
     expected: &Program,
     known: &KnownFailures,
     outcomes: &[(String, Outcome)],
-    ipv6: bool,
+    lacking: &[&str],
 ) -> Vec<(String, Verdict)> {
     // A program that ended before its first case has one outcome, which is that of all its cases.
     let whole = match outcomes {
@@ -41,7 +41,7 @@ pub fn judge(
     let mut verdicts = Vec::new();
     for case in &expected.cases {
         let outcome = outcomes.iter().find(|(n, _)| n == case).map(|(_, o)| o).or(whole);
-        let skip_is_fine = |why: &str| expected.may_skip.contains(case) || (!ipv6 && names_ipv6(why));
+        let skip_is_fine = |why: &str| expected.may_skip.contains(case) || names_any(why, lacking);
         let verdict = match (outcome, known.reason(name, case)) {
             (Some(Outcome::Pass), None) if whole.is_none() => Verdict::Passed,
             (Some(Outcome::Pass), Some(reason)) if whole.is_none() => {
@@ -70,9 +70,10 @@ pub fn judge(
     verdicts
 }
 
-/// Upstream's messages when the machine has no IPv6, which no library can help.
-fn names_ipv6(why: &str) -> bool {
-    why.to_ascii_lowercase().contains("ipv6")
+/// True if upstream's message names something that the machine lacks, which no library can help.
+fn names_any(why: &str, lacking: &[&str]) -> bool {
+    let why = why.to_ascii_lowercase();
+    lacking.iter().any(|word| why.contains(word))
 }
 
 #[cfg(test)]
@@ -95,7 +96,7 @@ mod tests {
     }
 
     fn verdicts(list: &[(&str, Outcome)]) -> Vec<Verdict> {
-        judge("test_a", &expected(), &known(), &outcomes(list), true).into_iter().map(|(_, v)| v).collect()
+        judge("test_a", &expected(), &known(), &outcomes(list), &[]).into_iter().map(|(_, v)| v).collect()
     }
 
     fn fail() -> Outcome {
@@ -161,9 +162,9 @@ mod tests {
     #[test]
     fn without_ipv6_the_cases_that_ask_for_it_may_skip() {
         let got = outcomes(&[("one", Outcome::Skip("line 3: ipv6 is not available".to_owned()))]);
-        let on = |ipv6| judge("test_a", &expected(), &known(), &got, ipv6).remove(0).1;
-        assert!(matches!(on(false), Verdict::Skipped(_)));
-        assert!(matches!(on(true), Verdict::Failed(_)));
+        let on = |lacking: &[&str]| judge("test_a", &expected(), &known(), &got, lacking).remove(0).1;
+        assert!(matches!(on(&["multicast", "ipv6"]), Verdict::Skipped(_)));
+        assert!(matches!(on(&["multicast"]), Verdict::Failed(_)));
     }
 
     #[test]
