@@ -202,6 +202,12 @@ impl Inbound {
         self.read
     }
 
+    /// Messages that the writer doesn't know to be read yet, as [`Outbound::queued`] of the other end counts them.
+    pub fn queued(&mut self) -> usize {
+        let waiting = self.queue.count(|part| !part.more() && part.kind() != Kind::RoutingId);
+        waiting + self.read.saturating_sub(self.queue.told())
+    }
+
     fn set_mark(&mut self, mark: Mark) {
         self.mark = mark;
         self.low = mark.low();

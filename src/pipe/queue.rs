@@ -350,6 +350,31 @@ impl<T> Consumer<T> {
         Some(unsafe { &*Chunk::slot(self.chunk, self.index) })
     }
 
+    /// How many of the items that are there are `wanted`; for statistics, as it looks at each of them.
+    pub fn count(&mut self, wanted: impl Fn(&T) -> bool) -> usize {
+        if !self.is_ready() || self.conflate {
+            return (self.read != self.tail).into();
+        }
+        let (mut chunk, mut index, mut count) = (self.chunk, self.index, 0);
+        for _ in self.read..self.tail {
+            // SAFETY: the consumer's chunk is alive, and so are those behind it up to the last published item; the slot is before
+            // `tail`, so it is whole and the consumer's.
+            unsafe {
+                if index == (*chunk).capacity {
+                    (chunk, index) = (*(*chunk).next.get(), 0);
+                }
+                count += usize::from(wanted(&*Chunk::slot(chunk, index)));
+            }
+            index += 1;
+        }
+        count
+    }
+
+    /// What the producer was told last of how many messages were consumed.
+    pub fn told(&self) -> usize {
+        self.shared.consumer.0.consumed.load(Ordering::Relaxed)
+    }
+
     /// Takes the next item into `out`. False: there is none, and `out` is as it was.
     #[inline]
     pub fn pop_into(&mut self, out: &mut T) -> bool {

@@ -346,8 +346,8 @@ impl Pipes {
     }
 
     /// Messages queued towards the peer and from it, for `zmq_socket_monitor_pipes_stats`.
-    pub fn queued(&self, id: PipeId) -> Option<usize> {
-        self.get(id).map(|pipe| pipe.outbound.queued())
+    pub fn queued(&mut self, id: PipeId) -> Option<(usize, usize)> {
+        self.get_mut(id).map(|pipe| (pipe.outbound.queued(), pipe.inbound.queued()))
     }
 
     /// What has to be done for the peers; empty most of the time.

@@ -40,6 +40,22 @@ impl Endpoint {
 }
 
 impl Socket {
+    /// What monitors call a pipe.
+    pub(super) fn pipe_endpoints(&self, pipe: PipeId) -> Endpoints {
+        let made_by = |endpoint: &&Endpoint| match endpoint.what {
+            What::Session(_, of) => of == Some(pipe),
+            What::InprocPipe(of) => of == pipe,
+            What::Listener(_) | What::InprocBound => false,
+        };
+        match (self.endpoints.iter().find(made_by), self.links.get(pipe.index())) {
+            (Some(endpoint), _) => Endpoints::of_pipe(&endpoint.name),
+            (None, Some(Some((_, Link::Session { connection: Some(connection), .. })))) => {
+                Endpoints::accepted(connection.stream())
+            }
+            _ => Endpoints::default(),
+        }
+    }
+
     /// `zmq_bind`.
     pub fn bind(&mut self, endpoint: &str) -> Result<()> {
         self.process()?;
@@ -111,7 +127,7 @@ impl Socket {
 
     fn connect_inproc(&mut self, endpoint: &str, name: &str) -> Result<()> {
         let party = Party::new(self.mailbox.clone(), &self.options);
-        let Joined { end, link } =
+        let Joined { end, link, monitor } =
             self.context.inproc.connect(name, party, self.options.effective_conflate());
         let attachment = Attachment { subscribe_to_all: false, locally_initiated: true };
         let pipe = self.attach(end, Link::Inproc { link: link.clone(), side: 0 }, attachment);
@@ -120,6 +136,9 @@ impl Socket {
         self.options.last_endpoint = endpoint.as_bytes().to_vec();
         self.endpoints.push(Endpoint { name: endpoint.to_owned(), what: What::InprocPipe(pipe) });
         self.settle();
+        if let Some(monitor) = monitor {
+            monitor.reader_came();
+        }
         Ok(())
     }
 

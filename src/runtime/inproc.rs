@@ -4,13 +4,14 @@
 
 use super::link::InprocLink;
 use super::mailbox::{Command, Mailbox};
+use super::monitor::Monitor;
 use crate::error::{Error, Result};
 use crate::message::{Kind, Message};
 use crate::options::Options;
 use crate::pipe::{Marks, PipeEnd, pipe};
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// The bound names of a context, and who waits for one.
 #[derive(Default)]
@@ -26,6 +27,8 @@ struct Inner {
 
 struct Bound {
     socket: Party,
+    /// The monitor whose events go there, if the context itself has bound the name.
+    monitor: Weak<Monitor>,
 }
 
 /// What one socket has to know of the other.
@@ -52,6 +55,8 @@ pub struct Joined {
     pub end: PipeEnd,
     /// Its link; the own side is 0.
     pub link: Arc<InprocLink>,
+    /// The monitor that the peer belongs to, to be told when the pipe stands.
+    pub monitor: Option<Arc<Monitor>>,
 }
 
 impl Party {
@@ -97,7 +102,7 @@ impl Registry {
         for waiting in inner.waiting.remove(name).unwrap_or_default() {
             Self::join_waiting(waiting, &socket);
         }
-        inner.bound.insert(name.to_owned(), Bound { socket });
+        inner.bound.insert(name.to_owned(), Bound { socket, monitor: Weak::new() });
         Ok(())
     }
 
@@ -118,10 +123,19 @@ impl Registry {
         socket.mailbox.post(Command::AttachInproc { end, link, subscribe_to_all: false });
     }
 
+    /// Says that a bound name is a monitor's, which wants to know when a reader comes.
+    pub fn set_monitor(&self, name: &str, monitor: &Arc<Monitor>) {
+        if let Some(bound) = self.inner.lock().bound.get_mut(name) {
+            bound.monitor = Arc::downgrade(monitor);
+        }
+    }
+
     /// `zmq_connect`. `conflate`: the connecting socket's, for both directions.
     pub fn connect(&self, name: &str, socket: Party, conflate: bool) -> Joined {
         let mut inner = self.inner.lock();
-        let peer = inner.bound.get(name).map(|bound| bound.socket.clone());
+        let bound = inner.bound.get(name);
+        let peer = bound.map(|bound| bound.socket.clone());
+        let monitor = bound.and_then(|bound| bound.monitor.upgrade());
         let marks = Marks {
             send: socket.send,
             receive: socket.receive,
@@ -145,7 +159,8 @@ impl Registry {
                 inner.waiting.entry(name.to_owned()).or_default().push(waiting);
             }
         }
-        Joined { end: here, link }
+        drop(inner);
+        Joined { end: here, link, monitor }
     }
 
     /// `zmq_unbind`. `ENOENT` if this socket hasn't bound the name.

@@ -203,7 +203,10 @@ impl Socket {
             Command::Hiccup(pipe) => with_pattern!(self, hiccuped, pipe),
             Command::PeerMarks(pipe, send, receive) => self.pipes.set_peer_marks(pipe, send, receive),
             Command::EndpointGone(session) => self.endpoints.retain(|endpoint| !endpoint.is_session(session)),
-            Command::Stop => self.stopped = true,
+            Command::Stop => {
+                self.monitor.stop();
+                self.stopped = true;
+            }
         }
     }
 
@@ -365,9 +368,9 @@ impl Socket {
     }
 
     /// As `send`, for the engine's own messages.
-    pub fn try_send(&mut self, mut message: Message) -> Result<()> {
+    pub fn try_send(&mut self, message: &mut Message) -> Result<()> {
         self.process()?;
-        self.send(&mut message)
+        self.send(message)
     }
 
     /// One part, without waiting.
@@ -549,10 +552,6 @@ impl Socket {
     /// Ends everything that the socket has. What still has to be sent goes on in the background, as `ZMQ_LINGER` says.
     pub fn close(mut self: Box<Self>) {
         self.process_commands();
-        if let Some(socket) = self.monitor.stop() {
-            // Nobody else has its handle.
-            let _ = super::close(socket);
-        }
         self.context.inproc.forget(&self.mailbox);
         let ids: Vec<_> = self.pipes.ids().collect();
         for pipe in ids {
