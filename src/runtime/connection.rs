@@ -1,8 +1,8 @@
 //! A connection: a descriptor, a half that reads and a half that writes, each under its own lock.
 //!
 //! Whoever holds a half may drive it: an I/O thread, or a caller in the middle of a send or a receive (see
-//! [`super::group`]). Nobody waits for a half that somebody else drives: `again` tells the holder to go round once
-//! more, which is what the one who came too late would have done.
+//! [`super::group`]). Nobody waits for a half that somebody else drives: who comes too late tells the holder to go round once
+//! more ([`Handover`]).
 //!
 //! What has to happen once in a connection's life (the handshake is done, the peer has gone) isn't done here, but told to
 //! the session, in the I/O thread.
@@ -16,10 +16,10 @@ use crate::error::Error;
 use crate::message::{Kind, Message};
 use crate::options::Options;
 use crate::pipe::{Inbound, Outbound};
+use crate::sys::handover::Handover;
 use crate::transport::Stream;
 use crate::zmtp::decoder::Progress;
 use crate::zmtp::{Decoder, Encoder, Established, Handshake, ProtocolError};
-use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::os::fd::AsRawFd;
@@ -52,10 +52,8 @@ pub struct Connection {
     pub link: Arc<SessionLink>,
     mailbox: Arc<Mailbox>,
     stream: Stream,
-    read: Mutex<ReadHalf>,
-    read_again: AtomicBool,
-    write: Mutex<WriteHalf>,
-    write_again: AtomicBool,
+    read: Handover<ReadHalf>,
+    write: Handover<WriteHalf>,
     /// The kernel takes no more bytes for now.
     blocked: AtomicBool,
     /// Something has arrived since the session looked last (heartbeats).
@@ -210,10 +208,8 @@ impl Connection {
             link,
             mailbox,
             stream,
-            read: Mutex::new(read),
-            read_again: AtomicBool::new(false),
-            write: Mutex::new(write),
-            write_again: AtomicBool::new(false),
+            read: Handover::new(read),
+            write: Handover::new(write),
             blocked: AtomicBool::new(false),
             heard: AtomicBool::new(false),
             streaming: AtomicBool::new(false),
@@ -259,61 +255,37 @@ impl Connection {
         }
     }
 
+    /// Whether it is of interest that the kernel takes bytes again. Who writes says that it is blocked before it lets go of the half.
+    #[inline]
+    pub fn wants_to_write(&self) -> bool {
+        self.write.is_held() || self.is_blocked()
+    }
+
     /// Reads and decodes what has arrived. `event`: the descriptor has become readable.
     pub fn drive_read(self: &Arc<Self>, event: bool, budget: usize) {
-        let mut event = event;
-        loop {
-            let Some(mut half) = self.read.try_lock() else {
-                self.read_again.store(true, Ordering::SeqCst);
-                // Who held it may have left before it could see that.
-                match self.read.try_lock() {
-                    Some(half) => drop(half),
-                    None => return,
-                }
-                event = true;
-                continue;
-            };
-            self.read_again.store(false, Ordering::SeqCst);
+        let mut next = Next::Wait;
+        self.read.drive(event, |half, event| {
             half.dry &= !event;
-            let next = half.drive(self, budget);
-            drop(half);
-            if self.read_again.load(Ordering::SeqCst) {
-                event = true;
-                continue;
-            }
-            if next == Next::Again {
-                self.group.push_ready(self.clone());
-            }
-            return;
+            next = half.drive(self, budget);
+        });
+        if next == Next::Again {
+            self.group.push_ready(self.clone());
         }
     }
 
-    /// Writes what is queued. True: the kernel has taken all of it.
+    /// Writes what is queued. `event`: the kernel takes bytes again. True: it has taken all of it, or somebody else sees to it.
     pub fn drive_write(self: &Arc<Self>, event: bool) -> bool {
-        let mut event = event;
-        loop {
-            let Some(mut half) = self.write.try_lock() else {
-                self.write_again.store(true, Ordering::SeqCst);
-                match self.write.try_lock() {
-                    Some(half) => drop(half),
-                    None => return true,
-                }
-                event = true;
-                continue;
-            };
-            self.write_again.store(false, Ordering::SeqCst);
+        let mut written = true;
+        self.write.drive(event, |half, event| {
             if event {
                 self.blocked.store(false, Ordering::Relaxed);
             }
             if !self.is_blocked() {
                 half.drive(self);
             }
-            drop(half);
-            if !self.write_again.load(Ordering::SeqCst) {
-                return !self.is_blocked();
-            }
-            event = true;
-        }
+            written = !self.is_blocked();
+        });
+        written
     }
 
     /// Messages that were taken to be written.
@@ -395,13 +367,17 @@ impl Connection {
     }
 
     /// Whether everything that was queued has been written.
-    pub fn is_flushed(&self) -> bool {
+    pub fn is_flushed(self: &Arc<Self>) -> bool {
         let mut half = self.write.lock();
         let queued = match &mut half.stage {
             WriteStage::Open { inbound, .. } => inbound.is_ready(),
             _ => false,
         };
-        half.batch.is_empty() && !queued
+        let flushed = half.batch.is_empty() && !queued;
+        drop(half);
+        // For whoever found the half taken.
+        self.drive_write(false);
+        flushed
     }
 }
 

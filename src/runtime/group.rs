@@ -197,7 +197,7 @@ impl Group {
             if event.is_readable() {
                 connection.drive_read(true, budget);
             }
-            if event.is_writable() && connection.is_blocked() {
+            if event.is_writable() && connection.wants_to_write() {
                 connection.drive_write(true);
             }
         }

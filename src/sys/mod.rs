@@ -26,6 +26,7 @@ pub mod epoll;
 pub mod eventfd;
 pub mod fork;
 pub mod futex;
+pub mod handover;
 pub mod membarrier;
 mod place;
 pub mod poll;
