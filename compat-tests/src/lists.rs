@@ -266,4 +266,18 @@ mod tests {
         let cases = Cases::parse("[test_a]\ncases = [\"one\"]\n").unwrap();
         assert_eq!(known.strays(&cases), ["known-failures.toml: test_a: gone: no such case"]);
     }
+
+    #[test]
+    fn the_committed_lists_agree() {
+        let cases = Cases::load().unwrap();
+        assert_eq!(KnownFailures::load().unwrap().strays(&cases), [""; 0]);
+        for program in ReferenceRuns::load().unwrap().seconds.keys() {
+            assert!(cases.programs.contains_key(program), "reference-flaky.toml: {program}: no such program");
+        }
+        for (name, program) in &cases.programs {
+            for case in &program.may_skip {
+                assert!(program.cases.contains(case), "cases.toml: {name}: may_skip: {case}: no such case");
+            }
+        }
+    }
 }

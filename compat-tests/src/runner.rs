@@ -238,16 +238,19 @@ impl Runner<'_> {
     }
 }
 
-/// The last lines of both outputs.
+/// The last lines of both outputs, without what is said elsewhere: Unity's verdicts and repetitions.
 fn tail(stdout: &str, stderr: &str) -> String {
     let last = |text: &str, count: usize| {
-        let lines: Vec<&str> = text.lines().collect();
+        let mut lines: Vec<&str> =
+            text.lines().filter(|l| !l.trim().is_empty() && unity::parse(l).is_empty()).collect();
+        lines.dedup();
         lines[lines.len().saturating_sub(count)..].join("\n")
     };
     let mut text = last(stdout, 8);
-    if !stderr.trim().is_empty() {
+    let errors = last(stderr, 8);
+    if !errors.is_empty() {
         text.push_str("\n[stderr] ");
-        text.push_str(&last(stderr, 8));
+        text.push_str(&errors);
     }
     text
 }
