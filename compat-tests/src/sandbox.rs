@@ -85,6 +85,8 @@ pub fn run(job: &Job, network: Network) -> io::Result<Finished> {
         .current_dir(&cwd)
         .env("LD_LIBRARY_PATH", job.library_dir)
         .env("TMPDIR", &cwd)
+        // A message of eight lines ought to be the message, not the end of a backtrace.
+        .env("RUST_BACKTRACE", "0")
         .env_remove("LD_PRELOAD")
         .env_remove("UNITY_INCLUDE")
         .stdin(std::process::Stdio::null())
