@@ -242,6 +242,12 @@ impl Connection {
         self.heard.swap(false, Ordering::Relaxed)
     }
 
+    /// Whether it has ended, or is about to.
+    #[inline]
+    pub fn is_over(&self) -> bool {
+        self.reported.load(Ordering::SeqCst)
+    }
+
     /// Whether it waits for the kernel to take more bytes.
     #[inline]
     pub fn is_blocked(&self) -> bool {

@@ -59,6 +59,8 @@ pub enum IoCommand {
     PipeClosed(SessionId),
     /// A stream of sends has begun.
     Stream(Arc<Connection>),
+    /// There is something in the session's pipe, or room, and the socket doesn't know for which connection.
+    Nudge(SessionId),
     /// There is something to write.
     Write(Arc<Connection>),
     /// There is room for what was read.
@@ -289,6 +291,9 @@ impl IoThread {
                 self.with_session(session, |session, now| session.pipe_closed(now));
             }
             IoCommand::Stream(connection) => self.streams.begin(connection),
+            IoCommand::Nudge(session) => {
+                self.with_session(session, |session, _| session.nudge());
+            }
             IoCommand::Write(connection) => {
                 connection.drive_write(false);
             }

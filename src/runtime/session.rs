@@ -364,6 +364,15 @@ impl Session {
         Some(Heartbeat::new(config, now / MS))
     }
 
+    /// The socket has done something to the pipe while it didn't know of the connection.
+    pub fn nudge(&mut self) -> Verdict {
+        if let Some(connection) = &self.connection {
+            connection.drive_write(false);
+            connection.drive_read(false, super::connection::IO_BUDGET);
+        }
+        Verdict::Live
+    }
+
     /// PING or PONG has come.
     pub fn heartbeat(&mut self, message: &Message, now: u64) -> Verdict {
         if let (Some(heartbeat), Some(connection)) = (&mut self.heartbeat, &self.connection)

@@ -290,7 +290,7 @@ impl Socket {
         let last_write = self.last_write;
         match self.link(pipe) {
             Some(Link::Inproc { link, side }) => link.post(*side, Command::Readable),
-            Some(Link::Session { connection: Some(connection), .. }) => {
+            Some(Link::Session { connection: Some(connection), .. }) if !connection.is_over() => {
                 let connection = connection.clone();
                 let now = time::monotonic_ns();
                 if turned || now.saturating_sub(last_write) > STREAM_GAP {
@@ -304,7 +304,7 @@ impl Socket {
                     connection.begin_stream();
                 }
             }
-            _ => {}
+            _ => self.nudge(pipe),
         }
     }
 
@@ -312,14 +312,24 @@ impl Socket {
     fn tell_room(&mut self, pipe: PipeId) {
         match self.link(pipe) {
             Some(Link::Inproc { link, side }) => link.post(*side, Command::Room),
-            Some(Link::Session { connection: Some(connection), .. }) => {
+            Some(Link::Session { connection: Some(connection), .. }) if !connection.is_over() => {
                 if connection.group.is_lent() {
                     connection.group.push_ready(connection.clone());
                 } else {
                     connection.group.io.post(IoCommand::Read(connection.clone()));
                 }
             }
-            _ => {}
+            _ => self.nudge(pipe),
+        }
+    }
+
+    /// The session may have a connection that the socket hasn't heard of yet, and that has looked before the pipe changed. If it hasn't been posted by
+    /// now, the connection is still to look.
+    fn nudge(&mut self, pipe: PipeId) {
+        if self.mailbox.has_commands()
+            && let Some(Link::Session { link, .. }) = self.link(pipe)
+        {
+            link.post(IoCommand::Nudge);
         }
     }
 
