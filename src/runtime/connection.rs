@@ -60,6 +60,8 @@ pub struct Connection {
     heard: AtomicBool,
     /// The I/O thread looks regularly whether there is something to write (see [`super::streams`]).
     streaming: AtomicBool,
+    /// The handshake is done, and messages flow.
+    open: AtomicBool,
     /// Messages written.
     written: AtomicU64,
     /// The session was told that the connection has ended.
@@ -213,6 +215,7 @@ impl Connection {
             blocked: AtomicBool::new(false),
             heard: AtomicBool::new(false),
             streaming: AtomicBool::new(false),
+            open: AtomicBool::new(false),
             written: AtomicU64::new(0),
             reported: AtomicBool::new(false),
         })
@@ -240,6 +243,12 @@ impl Connection {
     /// Whether something has arrived since the last call.
     pub fn take_heard(&self) -> bool {
         self.heard.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether messages flow, or have flown.
+    #[inline]
+    pub fn is_open(&self) -> bool {
+        self.open.load(Ordering::Relaxed)
     }
 
     /// Whether it has ended, or is about to.
@@ -347,6 +356,7 @@ impl Connection {
     pub fn open(self: &Arc<Self>, decoder: Decoder, encoder: Encoder, outbound: Outbound, inbound: Inbound) {
         self.write.lock().stage = WriteStage::Open { encoder, inbound };
         self.read.lock().stage = ReadStage::Open { decoder, outbound };
+        self.open.store(true, Ordering::Relaxed);
         self.drive_write(false);
         // The bytes behind the handshake, and an event that came while nobody could use it.
         self.drive_read(true, IO_BUDGET);

@@ -195,7 +195,13 @@ impl Group {
     fn drive_event(&self, event: Event, budget: usize) {
         if let Some(connection) = self.get(event.token()) {
             if event.is_readable() {
-                connection.drive_read(true, budget);
+                if !connection.is_open() && self.is_lent() {
+                    // Connections get ready in the order in which they were begun, as the I/O thread serves them. Were a
+                    // caller to shake hands, its connections would overtake those that nobody waits for.
+                    self.io.post(IoCommand::Arrived(connection.clone()));
+                } else {
+                    connection.drive_read(true, budget);
+                }
             }
             if event.is_writable() && connection.wants_to_write() {
                 connection.drive_write(true);

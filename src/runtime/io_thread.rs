@@ -63,6 +63,8 @@ pub enum IoCommand {
     Nudge(SessionId),
     /// There is something to write.
     Write(Arc<Connection>),
+    /// There is something to read, of a handshake.
+    Arrived(Arc<Connection>),
     /// There is room for what was read.
     Read(Arc<Connection>),
     /// A handshake is done.
@@ -297,6 +299,7 @@ impl IoThread {
             IoCommand::Write(connection) => {
                 connection.drive_write(false);
             }
+            IoCommand::Arrived(connection) => connection.drive_read(true, IO_BUDGET),
             IoCommand::Read(connection) => connection.drive_read(false, IO_BUDGET),
             IoCommand::Established { session, connection } => {
                 self.with_session(session, |session, now| session.established(connection, now));
