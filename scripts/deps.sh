@@ -33,8 +33,7 @@ for what in "$@"; do
         upstream)
             need g++ command -v g++
             need libsodium-dev test -f /usr/include/sodium.h
-            need iproute2 test -x /sbin/ip -o -x /usr/sbin/ip -o -x /bin/ip
-            need util-linux command -v unshare
+            need libgnutls28-dev test -f /usr/include/gnutls/gnutls.h # wss://, which upstream's library has by GnuTLS
             ;;
         *)
             echo "deps.sh: unknown: $what" >&2

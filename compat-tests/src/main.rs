@@ -151,7 +151,10 @@ fn judge(args: &Args) -> Result<bool, String> {
 
     let table: Vec<(&str, &[Judged])> =
         columns.iter().map(|(role, judged)| (*role, judged.as_slice())).collect();
-    let path = vendor::package_dir().join("target/report.md");
+    // The README's figures are made from the report of a whole run, so a partial one doesn't replace it.
+    let whole = args.filter.is_empty() && args.case.is_none();
+    let name = if whole { "target/report.md" } else { "target/report-part.md" };
+    let path = vendor::package_dir().join(name);
     std::fs::write(&path, report::markdown(&table, &reference_runs))
         .map_err(|e| format!("{}: {e}", path.display()))?;
     for problem in &problems {
