@@ -10,7 +10,7 @@ export PREFIX DESTDIR LIBDIR INCLUDEDIR
 LIBRARY = target/release/libzmq.so
 STAGE = $(CURDIR)/target/stage
 
-.PHONY: all library demo stage test check bench compat-reference reference install uninstall clean
+.PHONY: all library demo stage test check bench compat-reference readme reference install uninstall clean
 
 all: library
 
@@ -52,6 +52,10 @@ check:
 compat-reference: library
 	@scripts/deps.sh c upstream
 	$(CARGO) run --manifest-path compat-tests/Cargo.toml -- both
+
+# What README.md and docs/compatibility.md say about what works, from the last `make test` or `make compat-reference`.
+readme:
+	@scripts/readme.sh
 
 # QUICK=1, FILTER=text, RUNS=n, OURS=file: see benches/run.sh.
 bench: reference $(if $(OURS),,library)

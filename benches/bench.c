@@ -20,8 +20,8 @@ static struct shared
     char endpoint[256];
     atomic_int ready; /* the binding side has bound */
     atomic_int stop;  /* the measuring side has seen enough */
-    atomic_int synced;
-    atomic_long received;
+    atomic_int synced;    /* subscribers that have got something */
+    atomic_long received; /* deliveries; elsewhere not 0 once the other side has got what it waited for */
 } *shared;
 
 static const char *transport;
@@ -191,6 +191,9 @@ static void stream (void)
     while (!atomic_load_explicit (&shared->stop, memory_order_relaxed))
         send_message (s, size);
     send_message (s, 0);
+    /* Closed only when all has arrived: upstream loses the end of the stream if the kernel's buffer is full at that moment. */
+    while (!shared->received)
+        usleep (1000);
     check (zmq_close (s) == 0, "zmq_close");
 }
 
@@ -211,8 +214,10 @@ static void throughput (void)
     for (long i = 1;; i++) {
         int n = zmq_msg_recv (&m, s, 0);
         check (n == (int) size || n == 0, "zmq_msg_recv");
-        if (n == 0)
+        if (n == 0) {
+            shared->received = 1;
             break;
+        }
         if (i % stride || shared->stop)
             continue;
         double t = now ();
@@ -415,6 +420,8 @@ int main (int argc, char *argv[])
     for (size_t i = 0; i < sizeof works / sizeof works[0]; i++)
         if (strcmp (argv[1], works[i].name) == 0) {
             works[i].run ();
+            if (strcmp (transport, "ipc") == 0)
+                unlink (shared->endpoint + strlen ("ipc://"));
             return 0;
         }
     fprintf (stderr, "bench: no workload %s\n", argv[1]);

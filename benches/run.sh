@@ -12,7 +12,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 work=target/bench
-mkdir -p $work
+mkdir -p $work docs
 
 quick=${QUICK:-} filter=${FILTER:-}
 runs=${RUNS:-$([ -n "$quick" ] && echo 3 || echo 5)}
@@ -45,14 +45,16 @@ while IFS= read -r row; do
     case $row in \#* | "") ;; *"$filter"*) rows+=("$row") ;; esac
 done < benches/rows.txt
 
+failures=0
 results=$work/results.txt
 : > $results
 measure() { # WHO ID COMMAND...
     local who=$1 id=$2 out
     shift 2
-    if ! out=$(timeout -k 5 60 "${pin[@]}" "$@" 2> $work/stderr); then
-        echo "bench: $id on $who failed: $(tail -n 1 $work/stderr)" >&2
+    if ! out=$(timeout -k 5 30 "${pin[@]}" "$@" 2> $work/stderr); then
+        echo "bench: $id on $who failed or hung: $(tail -n 1 $work/stderr)" >&2
         out="nan nan"
+        failures=$((failures + 1))
     fi
     echo "$who $id $out" >> $results
 }
@@ -98,3 +100,7 @@ TEXT
 fi
 echo
 awk -v style=shortfalls -f benches/table.awk benches/rows.txt $results
+if [ $failures != 0 ]; then
+    echo "$failures runs failed"
+    exit 1
+fi

@@ -34,6 +34,7 @@ if [ -f $performance ]; then
     between performance "$part"
 fi
 
+mkdir -p docs
 if [ -f $report ]; then
     awk -v style=page -f scripts/compatibility.awk $report > $compatibility
 fi
