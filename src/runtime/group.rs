@@ -221,6 +221,10 @@ impl Group {
         if !self.lent.swap(true, Ordering::SeqCst) {
             // It fails if the I/O thread hasn't begun to watch yet; it won't, then.
             let _ = self.io.registry().deregister(&mut SourceFd(&self.epoll.as_raw_fd()));
+            // Another thread may have given it back between the two.
+            if !self.lent.load(Ordering::SeqCst) {
+                self.watch_in_io_thread();
+            }
         }
         self.track();
     }
@@ -241,8 +245,12 @@ impl Group {
     /// Registers the epoll with the I/O thread, unless it is lent.
     pub fn watch_in_io_thread(&self) {
         let fd = self.epoll.as_raw_fd();
-        // It fails when it is registered already, which is as good.
-        let _ = self.io.registry().register(&mut SourceFd(&fd), self.token, mio::Interest::READABLE);
+        let (registry, interest) = (self.io.registry(), mio::Interest::READABLE);
+        // It fails when it is registered already (two threads were at it). Then an edge may have been ignored because the group was lent;
+        // registering anew has it reported again.
+        if registry.register(&mut SourceFd(&fd), self.token, interest).is_err() {
+            let _ = registry.reregister(&mut SourceFd(&fd), self.token, interest);
+        }
         if self.has_ready() {
             self.io.post(IoCommand::DriveGroup(self.token));
         }
@@ -256,20 +264,15 @@ impl Group {
     /// The I/O thread's look at a lent group: `seen` is the count of uses at the last one. The new count, or `None` if
     /// there is no need to look again.
     pub fn check_lent(&self, seen: u32) -> Option<u32> {
-        let uses = self.uses.load(Ordering::Relaxed);
-        if !self.is_lent() {
-            self.tracked.store(false, Ordering::SeqCst);
-            return None;
-        }
-        if self.waiting.load(Ordering::SeqCst) {
-            // Whoever waits there asks to be looked after again when the wait ends.
-            self.tracked.store(false, Ordering::SeqCst);
+        // From here on whoever begins or ends a wait asks to be looked after. Whoever did so before that has set what is read below.
+        self.tracked.store(false, Ordering::SeqCst);
+        let uses = self.uses.load(Ordering::SeqCst);
+        if !self.lent.load(Ordering::SeqCst) || self.waiting.load(Ordering::SeqCst) {
             return None;
         }
         if uses != seen {
-            return Some(uses);
+            return (!self.tracked.swap(true, Ordering::SeqCst)).then_some(uses);
         }
-        self.tracked.store(false, Ordering::SeqCst);
         self.give_back();
         None
     }
