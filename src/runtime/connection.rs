@@ -56,6 +56,8 @@ pub struct Connection {
     write: Handover<WriteHalf>,
     /// The kernel takes no more bytes for now.
     blocked: AtomicBool,
+    /// The peer has shut its side down: a read that gets less than it asked for isn't the last one.
+    hung_up: AtomicBool,
     /// Something has arrived since the session looked last (heartbeats).
     heard: AtomicBool,
     /// The I/O thread looks regularly whether there is something to write (see [`super::streams`]).
@@ -213,6 +215,7 @@ impl Connection {
             read: Handover::new(read),
             write: Handover::new(write),
             blocked: AtomicBool::new(false),
+            hung_up: AtomicBool::new(false),
             heard: AtomicBool::new(false),
             streaming: AtomicBool::new(false),
             open: AtomicBool::new(false),
@@ -255,6 +258,11 @@ impl Connection {
     #[inline]
     pub fn is_over(&self) -> bool {
         self.reported.load(Ordering::SeqCst)
+    }
+
+    /// There is an end to what can be read, and no further event will tell of it.
+    pub fn hang_up(&self) {
+        self.hung_up.store(true, Ordering::Relaxed);
     }
 
     /// Whether it waits for the kernel to take more bytes.
@@ -453,7 +461,7 @@ impl ReadHalf {
             if count == 0 {
                 return Err(ErrorKind::ConnectionReset.into());
             }
-            self.dry = count < wanted;
+            self.dry = count < wanted && !connection.hung_up.load(Ordering::Relaxed);
             self.large = true;
             match decoder.filled(count) {
                 Ok(Some(message)) => deliver(connection, outbound, message),
@@ -471,7 +479,7 @@ impl ReadHalf {
             return Err(std::io::Error::from_raw_os_error(libc::ECONNRESET));
         }
         self.buffer.filled(count);
-        self.dry = count < wanted;
+        self.dry = count < wanted && !connection.hung_up.load(Ordering::Relaxed);
         Ok(())
     }
 
@@ -619,6 +627,8 @@ impl WriteHalf {
             }
         }
         connection.written.fetch_add(written, Ordering::Relaxed);
+        // A body that is written is given back now, not when the next message comes.
+        self.message = Message::new();
     }
 
     /// Tells the session that the socket has closed the pipe and everything is written, or never will be.

@@ -101,7 +101,7 @@ impl Group {
 
     /// Begins to watch a connection's descriptor.
     pub fn watch(&self, fd: RawFd, token: u64) -> Result<()> {
-        self.epoll.add(fd, token, Interest::READ | Interest::WRITE | Interest::EDGE)
+        self.epoll.add(fd, token, Interest::READ | Interest::READ_HANGUP | Interest::WRITE | Interest::EDGE)
     }
 
     /// Forgets a connection and its descriptor.
@@ -194,6 +194,9 @@ impl Group {
 
     fn drive_event(&self, event: Event, budget: usize) {
         if let Some(connection) = self.get(event.token()) {
+            if event.is_hang_up() {
+                connection.hang_up();
+            }
             if event.is_readable() {
                 if !connection.is_open() && self.is_lent() {
                     // Connections get ready in the order in which they were begun, as the I/O thread serves them. Were a

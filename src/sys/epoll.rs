@@ -67,6 +67,11 @@ impl Event {
         self.has(libc::EPOLLOUT | libc::EPOLLHUP | libc::EPOLLERR)
     }
 
+    /// The peer has shut its side down, or there is an error: a read will come to an end.
+    pub fn is_hang_up(&self) -> bool {
+        self.has(libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR)
+    }
+
     /// There is an error, or both sides were shut down.
     pub fn is_error(&self) -> bool {
         self.has(libc::EPOLLHUP | libc::EPOLLERR)
