@@ -46,6 +46,8 @@ pub struct Group {
     has_ready: AtomicBool,
     /// A caller watches.
     lent: AtomicBool,
+    /// Held while that changes, and with it what the I/O thread watches.
+    changing: Mutex<()>,
     /// The I/O thread knows that the group is lent, and looks after it.
     tracked: AtomicBool,
     /// A caller sleeps on the epoll now.
@@ -74,6 +76,7 @@ impl Group {
             ready: Mutex::default(),
             has_ready: AtomicBool::new(false),
             lent: AtomicBool::new(false),
+            changing: Mutex::new(()),
             tracked: AtomicBool::new(false),
             waiting: AtomicBool::new(false),
             uses: AtomicU32::new(0),
@@ -123,13 +126,17 @@ impl Group {
     /// Leaves a connection for whoever watches to go on with.
     pub fn push_ready(&self, connection: Arc<Connection>) {
         self.ready.lock().push_back(connection);
-        self.has_ready.store(true, Ordering::Release);
+        // Sequentially consistent, as in `give_back`: either that sees that there is something, or it is seen here that the I/O
+        // thread watches.
+        if !self.has_ready.swap(true, Ordering::SeqCst) && !self.is_lent() {
+            self.io.post(IoCommand::DriveGroup(self.token));
+        }
     }
 
     /// Whether connections wait to be gone on with.
     #[inline]
     pub fn has_ready(&self) -> bool {
-        self.has_ready.load(Ordering::Acquire)
+        self.has_ready.load(Ordering::SeqCst)
     }
 
     /// Goes on with the connections that were left behind. True: there were some.
@@ -152,6 +159,11 @@ impl Group {
 
     /// Works off what the epoll has to say at once. True: there was something.
     pub fn drive_now(&self, budget: usize) -> bool {
+        self.work_off(budget).0
+    }
+
+    /// Whether there was something, and whether there may be more.
+    fn work_off(&self, budget: usize) -> (bool, bool) {
         let mut events = [Event::EMPTY; EVENTS];
         let mut any = self.drive_ready(budget);
         // Bounded: a peer that never stops sending mustn't keep the thread here.
@@ -160,27 +172,20 @@ impl Group {
                 Ok(count) if count > 0 => {
                     any |= self.drive(&events[..count], budget);
                     if count < EVENTS {
-                        break;
+                        return (any, false);
                     }
                 }
-                _ => break,
+                _ => return (any, false),
             }
         }
-        any
+        (any, true)
     }
 
     /// As `drive_now`, for the I/O thread, which comes back for what is left.
     pub fn drive_for_io_thread(&self) {
-        self.drive_now(IO_BUDGET);
-        if !self.is_lent() {
-            // An edge that is still to be taken, or a connection that wants to go on.
-            self.io.post_if(self.has_ready() || self.has_events(), || IoCommand::DriveGroup(self.token));
-        }
-    }
-
-    fn has_events(&self) -> bool {
-        let mut items = [crate::sys::poll::item(self.epoll.as_raw_fd(), libc::POLLIN)];
-        matches!(crate::sys::poll::poll(&mut items, Some(Duration::ZERO)), Ok(count) if count > 0)
+        // Whether the epoll is readable is no measure: the mailbox's descriptor may have been left readable, and is for callers only.
+        let (_, more) = self.work_off(IO_BUDGET);
+        self.io.post_if(more && !self.is_lent(), || IoCommand::DriveGroup(self.token));
     }
 
     fn drive(&self, events: &[Event], budget: usize) -> bool {
@@ -215,18 +220,17 @@ impl Group {
     /// Whether a caller watches.
     #[inline]
     pub fn is_lent(&self) -> bool {
-        self.lent.load(Ordering::Acquire)
+        self.lent.load(Ordering::SeqCst)
     }
 
     /// A caller is about to wait: the I/O thread stops watching.
     fn borrow(self: &Arc<Self>) {
         self.uses.fetch_add(1, Ordering::Relaxed);
-        if !self.lent.swap(true, Ordering::SeqCst) {
-            // It fails if the I/O thread hasn't begun to watch yet; it won't, then.
-            let _ = self.io.registry().deregister(&mut SourceFd(&self.epoll.as_raw_fd()));
-            // Another thread may have given it back between the two.
-            if !self.lent.load(Ordering::SeqCst) {
-                self.watch_in_io_thread();
+        if !self.is_lent() {
+            let _changing = self.changing.lock();
+            if !self.lent.swap(true, Ordering::SeqCst) {
+                // It fails if the I/O thread hasn't begun to watch yet; it won't, then.
+                let _ = self.io.registry().deregister(&mut SourceFd(&self.epoll.as_raw_fd()));
             }
         }
         self.track();
@@ -240,13 +244,20 @@ impl Group {
 
     /// The I/O thread watches again.
     pub fn give_back(&self) {
-        if self.lent.swap(false, Ordering::SeqCst) {
+        if self.is_lent() {
+            let changing = self.changing.lock();
+            self.lent.swap(false, Ordering::SeqCst);
+            drop(changing);
             self.watch_in_io_thread();
         }
     }
 
     /// Registers the epoll with the I/O thread, unless it is lent.
     pub fn watch_in_io_thread(&self) {
+        let changing = self.changing.lock();
+        if self.is_lent() {
+            return;
+        }
         let fd = self.epoll.as_raw_fd();
         let (registry, interest) = (self.io.registry(), mio::Interest::READABLE);
         // It fails when it is registered already (two threads were at it). Then an edge may have been ignored because the group was lent;
@@ -254,6 +265,7 @@ impl Group {
         if registry.register(&mut SourceFd(&fd), self.token, interest).is_err() {
             let _ = registry.reregister(&mut SourceFd(&fd), self.token, interest);
         }
+        drop(changing);
         if self.has_ready() {
             self.io.post(IoCommand::DriveGroup(self.token));
         }

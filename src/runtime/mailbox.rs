@@ -8,20 +8,17 @@
 //!   holds `wait_fd`, and one that polls several things (see [`super::poll`]) on `wait_fd` itself;
 //! - `ZMQ_FD` is `user_fd`.
 //!
-//! The descriptors are made when they are first needed. `word` counts the posts: a waiter reads it before it looks at
-//! the socket for the last time, and doesn't sleep if it has moved since. Each side stores (its post, its
-//! intention to sleep) before it loads the other's, sequentially consistent, so one of them sees the other.
+//! [`Waiters`] sees to it that nobody sleeps through a post. The descriptors are made when they are first needed.
 
 use crate::error::Result;
 use crate::metadata::Metadata;
 use crate::pipe::{PipeEnd, PipeId};
-use crate::sys::eventfd::EventFd;
 use crate::sys::futex;
+use crate::sys::waiters::Waiters;
 use parking_lot::Mutex;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::connection::Connection;
 use super::io_thread::SessionId;
@@ -65,13 +62,7 @@ pub enum Command {
 pub struct Mailbox {
     commands: Mutex<Vec<Command>>,
     pending: AtomicBool,
-    word: AtomicU32,
-    sleepers: AtomicU32,
-    fd_waiters: AtomicU32,
-    wait_fd: OnceLock<EventFd>,
-    wait_signaled: AtomicBool,
-    user_fd: OnceLock<EventFd>,
-    user_signaled: AtomicBool,
+    waiters: Waiters,
     stopped: AtomicBool,
 }
 
@@ -92,13 +83,7 @@ impl Mailbox {
         Self {
             commands: Mutex::new(Vec::new()),
             pending: AtomicBool::new(false),
-            word: AtomicU32::new(0),
-            sleepers: AtomicU32::new(0),
-            fd_waiters: AtomicU32::new(0),
-            wait_fd: OnceLock::new(),
-            wait_signaled: AtomicBool::new(false),
-            user_fd: OnceLock::new(),
-            user_signaled: AtomicBool::new(false),
+            waiters: Waiters::new(),
             stopped: AtomicBool::new(false),
         }
     }
@@ -106,7 +91,7 @@ impl Mailbox {
     /// Posts a command and wakes whoever waits.
     pub fn post(&self, command: Command) {
         self.commands.lock().push(command);
-        self.pending.store(true, Ordering::Release);
+        self.pending.store(true, Ordering::SeqCst);
         self.notify();
     }
 
@@ -123,27 +108,13 @@ impl Mailbox {
 
     /// Wakes whoever waits, without a command.
     pub fn notify(&self) {
-        self.word.fetch_add(1, Ordering::SeqCst);
-        if self.sleepers.load(Ordering::SeqCst) > 0 {
-            futex::wake(&self.word, u32::MAX);
-        }
-        if self.fd_waiters.load(Ordering::SeqCst) > 0
-            && let Some(fd) = self.wait_fd.get()
-            && !self.wait_signaled.swap(true, Ordering::SeqCst)
-        {
-            fd.signal();
-        }
-        if let Some(fd) = self.user_fd.get()
-            && !self.user_signaled.swap(true, Ordering::SeqCst)
-        {
-            fd.signal();
-        }
+        self.waiters.notify();
     }
 
     /// Whether commands are waiting.
     #[inline]
     pub fn has_commands(&self) -> bool {
-        self.pending.load(Ordering::Acquire)
+        self.pending.load(Ordering::SeqCst)
     }
 
     /// Takes the commands, leaving `empty` (whose capacity is kept) in their place.
@@ -155,97 +126,47 @@ impl Mailbox {
 
     /// What to compare with when going to sleep; read before the last look at the socket.
     pub fn word(&self) -> u32 {
-        self.word.load(Ordering::SeqCst)
+        self.waiters.word()
     }
 
-    /// Whether threads sleep on the futex, or on `wait_fd`.
+    /// Whether threads sleep here: on the futex, or on `wait_fd`.
     pub fn has_sleepers(&self) -> bool {
-        self.sleepers.load(Ordering::SeqCst) > 0 || self.fd_waiters.load(Ordering::SeqCst) > 0
+        self.waiters.any()
     }
 
     /// Sleeps until something is posted after `seen` was read, or the deadline.
     pub fn sleep(&self, seen: u32, deadline: Option<u64>) -> Wait {
-        self.sleepers.fetch_add(1, Ordering::SeqCst);
-        let outcome = futex::wait(&self.word, seen, deadline);
-        self.sleepers.fetch_sub(1, Ordering::SeqCst);
-        match outcome {
+        match self.waiters.sleep(seen, deadline) {
             futex::Wait::Woken => Wait::Woken,
             futex::Wait::TimedOut => Wait::TimedOut,
             futex::Wait::Interrupted => Wait::Interrupted,
         }
     }
 
-    /// The descriptor that is signalled while somebody is between `enter_fd_wait` and `leave_fd_wait`.
+    /// The descriptor that is readable once something was posted while somebody is between `enter_fd_wait` and `leave_fd_wait`.
     pub fn wait_fd(&self) -> Result<RawFd> {
-        Self::lazily(&self.wait_fd)
+        self.waiters.wait_fd()
     }
 
     /// Announces a sleep on `wait_fd`. False: something was posted since `seen` was read, so don't.
     pub fn enter_fd_wait(&self, seen: u32) -> bool {
-        self.fd_waiters.fetch_add(1, Ordering::SeqCst);
-        if self.word.load(Ordering::SeqCst) == seen {
-            return true;
-        }
-        self.leave_fd_wait();
-        false
+        self.waiters.enter_fd_wait(seen)
     }
 
     /// Ends a sleep on `wait_fd`.
     pub fn leave_fd_wait(&self) {
-        let last = self.fd_waiters.fetch_sub(1, Ordering::SeqCst) == 1;
-        // Others that sleep on it are to see it too, so the last one to leave makes it quiet.
-        if last
-            && self.wait_signaled.load(Ordering::SeqCst)
-            && let Some(fd) = self.wait_fd.get()
-        {
-            // Drained first: whoever posts in between finds it signalled and doesn't signal again, but this thread isn't
-            // asleep then, and will see that the word has moved. One that has gone to sleep in between is woken for nothing.
-            fd.drain();
-            self.wait_signaled.store(false, Ordering::SeqCst);
-            if self.fd_waiters.load(Ordering::SeqCst) > 0 && !self.wait_signaled.swap(true, Ordering::SeqCst)
-            {
-                fd.signal();
-            }
-        }
+        self.waiters.leave_fd_wait();
     }
 
     /// The descriptor of `ZMQ_FD`: readable after each post until `quiet`. A new one is readable.
     pub fn user_fd(&self) -> Result<RawFd> {
-        if let Some(fd) = self.user_fd.get() {
-            return Ok(fd.as_raw_fd());
-        }
-        let fd = Self::lazily(&self.user_fd)?;
-        if !self.user_signaled.swap(true, Ordering::SeqCst)
-            && let Some(fd) = self.user_fd.get()
-        {
-            fd.signal();
-        }
-        Ok(fd)
+        self.waiters.user_fd()
     }
 
-    /// Makes `ZMQ_FD` quiet, before the commands are worked off.
+    /// Makes `ZMQ_FD` quiet. Look for commands *afterwards*: one that is posted in between doesn't make it readable.
     #[inline]
     pub fn quiet(&self) {
-        if self.user_signaled.load(Ordering::Relaxed) {
-            self.drain_user_fd();
-        }
-    }
-
-    #[cold]
-    fn drain_user_fd(&self) {
-        if let Some(fd) = self.user_fd.get() {
-            // Drained first: a poster that comes in between finds it signalled, and its command is worked off after this.
-            fd.drain();
-            self.user_signaled.store(false, Ordering::SeqCst);
-        }
-    }
-
-    fn lazily(cell: &OnceLock<EventFd>) -> Result<RawFd> {
-        if let Some(fd) = cell.get() {
-            return Ok(fd.as_raw_fd());
-        }
-        let fresh = EventFd::new()?;
-        Ok(cell.get_or_init(|| fresh).as_raw_fd())
+        self.waiters.quieten();
     }
 }
 

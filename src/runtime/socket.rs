@@ -144,16 +144,15 @@ impl Socket {
     /// Works off what was posted. `ETERM` once the context was terminated.
     #[inline]
     pub fn process(&mut self) -> Result<()> {
+        self.mailbox.quiet();
         if self.mailbox.has_commands() {
             self.process_commands();
         }
-        self.mailbox.quiet();
         if self.stopped { Err(Error::Terminated) } else { Ok(()) }
     }
 
     #[inline(never)]
     fn process_commands(&mut self) {
-        self.mailbox.quiet();
         let mut commands = std::mem::take(&mut self.commands);
         self.mailbox.take(&mut commands);
         for command in commands.drain(..) {

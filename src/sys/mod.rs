@@ -20,6 +20,7 @@
 //! A wait never outlasts the arrival of a signal: it ends with "interrupted" even if the handler was installed with
 //! `SA_RESTART`, since programs rely on `EINTR`.
 
+pub mod bell;
 pub mod biased;
 pub mod descriptor;
 pub mod epoll;
@@ -35,6 +36,7 @@ pub mod thread;
 mod thread_token;
 pub mod time;
 pub mod timerfd;
+pub mod waiters;
 
 use crate::error::{Error, Result};
 
