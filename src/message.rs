@@ -3,10 +3,9 @@
 //! The body of a message is one of
 //!
 //! - inline, up to [`MAX_INLINE`] bytes;
-//! - in an allocation of its own, together with a reference count;
+//! - in a block of its own, from a cache of such memory (`pool`), together with a reference count;
 //! - in memory of the caller's, with a function that frees it ([`Message::from_external`]);
-//! - in memory that is there for ever ([`Message::from_constant`]);
-//! - in a read buffer, beside those of other messages ([`SharedBuffer`]).
+//! - in memory that is there for ever ([`Message::from_constant`]).
 //!
 //! [`Message::share`] makes a second message that refers to the same body. Until then nothing is counted, so that most messages
 //! never cost an atomic operation.
@@ -17,9 +16,9 @@
 #[allow(unsafe_code)]
 mod block;
 #[allow(unsafe_code)]
-mod buffer;
-#[allow(unsafe_code)]
 mod group;
+#[allow(unsafe_code)]
+mod pool;
 #[allow(unsafe_code)]
 mod shares;
 mod state;
@@ -32,10 +31,15 @@ mod tests;
 mod words;
 
 pub use block::FreeFn;
-pub use buffer::SharedBuffer;
 pub use group::MAX_GROUP;
 pub use shares::Shares;
 pub use storage::{MAX_INLINE, Message};
+
+/// Frees memory that is kept for messages to come, except for a little that each thread has; for when there may be none for a
+/// while.
+pub fn trim() {
+    pool::trim();
+}
 
 /// What a message means to the engine. Programs only ever see [`Kind::Data`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -1,10 +1,13 @@
 //! Reference-counted memory: what the body of a message that isn't inline belongs to.
 //!
 //! Every owner begins with a [`Header`]. Which kind of owner it is, only its `release` function knows, so that a message
-//! treats an allocation of its own, the caller's memory and a slice of a read buffer alike.
+//! treats an allocation of its own and the caller's memory alike.
 //!
-//! `malloc` and `free` are used directly: `free` needs no size, and a failure is an error here, not an abort.
+//! `malloc` and `free` are used directly: `free` needs no size, and a failure is an error here, not an abort. The body of a
+//! message comes from, and goes back to, a pool of such memory ([`super::pool`]), whose header is written only if the
+//! message is shared.
 
+use super::pool;
 use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
@@ -36,24 +39,26 @@ const BODY: usize = size_of::<Header>();
 impl Header {
     /// One allocation for header and body, with one reference. The content of the body is arbitrary, but initialised.
     pub(super) fn with_body(size: usize) -> Option<NonNull<Header>> {
-        if size > isize::MAX as usize - BODY {
-            return None;
-        }
-        // SAFETY: malloc may be called with any size.
-        let block = NonNull::new(unsafe { libc::malloc(BODY + size) })?;
-        let header = block.cast::<Header>();
+        let header = allocate(size)?;
         // SAFETY: the block is large enough for a header, and malloc aligns for any fundamental type (16 bytes here).
         unsafe { header.write(Header { refs: AtomicUsize::new(1), release: free_body }) };
-        initialise(Self::body(header), size);
         Some(header)
     }
 
-    /// As [`Header::with_body`], with a copy of `content`.
-    pub(super) fn with_copy(content: &[u8]) -> Option<NonNull<Header>> {
-        let header = Self::with_body(content.len())?;
-        // SAFETY: the body was just allocated with this size.
-        unsafe { Self::body(header).copy_from_nonoverlapping(content.as_ptr(), content.len()) };
-        Some(header)
+    /// As [`Header::with_body`], for a body that a single message owns, and with the class of the pool that the block is of. Its
+    /// references aren't counted until [`Header::set_refs`].
+    #[inline]
+    pub(super) fn for_message(size: usize) -> Option<(NonNull<Header>, usize)> {
+        let class = if cfg!(feature = "plain-malloc") { pool::NONE } else { pool::class_of(size) };
+        if class == pool::NONE {
+            return Some((Self::with_body(size)?, class));
+        }
+        let header = match pool::take(class) {
+            Some(header) => header,
+            None => allocate(pool::capacity(class))?,
+        };
+        initialise(Self::body(header), size);
+        Some((header, class))
     }
 
     /// An owner of the caller's memory, with one reference. `free` is called once, when the last reference goes.
@@ -95,52 +100,53 @@ impl Header {
     /// Whether there is one reference only, whose holder then has the memory for itself.
     #[inline]
     pub(super) fn is_unique(&self) -> bool {
-        self.has_refs(1)
-    }
-
-    /// Whether there are `count` references; whoever holds so many then has the memory for itself.
-    #[inline]
-    pub(super) fn has_refs(&self, count: usize) -> bool {
         // Acquire: what the former holders did with the memory has happened before.
-        self.refs.load(Ordering::Acquire) == count
+        self.refs.load(Ordering::Acquire) == 1
     }
 
-    /// Gives a reference back, and frees the owner if it was the last one.
+    /// Gives a reference back, and frees the owner, which is of this class, if it was the last one.
     ///
     /// # Safety
-    /// The caller holds a reference, and doesn't use it any more.
-    #[inline]
-    pub(super) unsafe fn drop_ref(header: NonNull<Header>) {
-        // SAFETY: as the caller says.
-        unsafe { Self::drop_refs(header, 1) };
-    }
-
-    /// Gives `count` references back, and frees the owner if there are no others.
-    ///
-    /// # Safety
-    /// The caller holds so many references, and doesn't use them any more.
-    pub(super) unsafe fn drop_refs(header: NonNull<Header>, count: usize) {
-        // SAFETY: as long as the caller's references aren't given back the header is there.
+    /// The caller holds a reference, and doesn't use it any more. The class is as for [`Header::free`].
+    pub(super) unsafe fn drop_ref(header: NonNull<Header>, class: usize) {
+        // SAFETY: as long as the caller's reference isn't given back the header is there.
         let this = unsafe { header.as_ref() };
-        if !this.has_refs(count) {
-            if this.refs.fetch_sub(count, Ordering::Release) != count {
+        if !this.is_unique() {
+            if this.refs.fetch_sub(1, Ordering::Release) != 1 {
                 return;
             }
             fence(Ordering::Acquire);
         }
         // SAFETY: the last reference is gone.
-        unsafe { Self::free(header) };
+        unsafe { Self::free(header, class) };
     }
 
     /// Frees the owner, whatever its number of references.
     ///
     /// # Safety
-    /// The caller holds the only reference, and doesn't use it any more.
+    /// The caller holds the only reference, and doesn't use it any more. The class is that of [`Header::for_message`], else
+    /// [`pool::NONE`].
     #[inline]
-    pub(super) unsafe fn free(header: NonNull<Header>) {
-        // SAFETY: the header is alive, and `release` is the function that goes with this kind of owner.
-        unsafe { (header.as_ref().release)(header) };
+    pub(super) unsafe fn free(header: NonNull<Header>, class: usize) {
+        if class < pool::CLASSES {
+            // SAFETY: the block was allocated for this class.
+            unsafe { pool::give(class, header) };
+        } else {
+            // SAFETY: the header is alive, and `release` is the function that goes with this kind of owner.
+            unsafe { (header.as_ref().release)(header) };
+        }
     }
+}
+
+/// Memory for a header, without a value yet, and a body.
+fn allocate(size: usize) -> Option<NonNull<Header>> {
+    if size > isize::MAX as usize - BODY {
+        return None;
+    }
+    // SAFETY: malloc may be called with any size.
+    let header = NonNull::new(unsafe { libc::malloc(BODY + size) })?.cast();
+    initialise(Header::body(header), size);
+    Some(header)
 }
 
 unsafe fn free_body(header: NonNull<Header>) {

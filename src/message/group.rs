@@ -1,6 +1,7 @@
 //! The group of a message, for RADIO and DISH sockets: inline if it is short, else in reference-counted memory.
 
 use super::block::Header;
+use super::pool;
 use crate::error::{Error, Result};
 use std::ptr::{self, NonNull};
 
@@ -96,7 +97,7 @@ impl Group {
     pub(super) unsafe fn release(&self) {
         if let Some(long) = self.long() {
             // SAFETY: the caller says so.
-            unsafe { Header::drop_ref(long.owner) };
+            unsafe { Header::drop_ref(long.owner, pool::NONE) };
         }
     }
 }

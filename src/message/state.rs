@@ -16,8 +16,6 @@ pub const CONSTANT: u16 = 1 << 1;
 /// In memory that belongs to this message and to those that were shared from it. Without [`SHARED`] there are none,
 /// and the owner's reference count isn't kept.
 pub const OWNED: u16 = 2 << 1;
-/// In a part of a `SharedBuffer` that belongs to this message and to those that were shared from it.
-pub const SLICE: u16 = 3 << 1;
 /// The part that says that this is a message.
 pub const MAGIC_MASK: u16 = 0xc0f8;
 /// Its value in every message that isn't closed.

@@ -2,6 +2,7 @@
 
 use super::block::{FreeFn, Header};
 use super::group::Group;
+use super::pool::NONE;
 use super::state::*;
 use super::words::to_words;
 use crate::error::{Error, Result};
@@ -41,6 +42,9 @@ struct Outline {
     len: usize,
     /// Null for a constant.
     owner: *mut Header,
+    /// The owner's class in the pool of memory for bodies, or [`NONE`]. Here, so that the owner isn't read, by a thread that
+    /// hasn't seen it yet, only to be given back.
+    class: usize,
 }
 
 const _: () = {
@@ -121,7 +125,7 @@ impl Message {
         if size <= MAX_INLINE {
             return Ok(Self::compose([0; 4], 0, size as u8, INLINE));
         }
-        Ok(Self::owning(Header::with_body(size).ok_or(Error::OutOfMemory)?, size))
+        Self::owning(size)
     }
 
     /// A message with a copy of `body`.
@@ -135,13 +139,18 @@ impl Message {
             let (words, last_byte) = to_words(body);
             return Ok(Self::compose(words, last_byte, body.len() as u8, INLINE));
         }
-        Ok(Self::owning(Header::with_copy(body).ok_or(Error::OutOfMemory)?, body.len()))
+        let message = Self::owning(body.len())?;
+        // SAFETY: the body was just allocated with this size, and isn't the one that is copied.
+        unsafe { message.outline().data.copy_from_nonoverlapping(body.as_ptr(), body.len()) };
+        Ok(message)
     }
 
-    /// A message that has the body of this owner, which nobody else refers to.
+    /// A message with a body of its own, of `len` bytes, which are arbitrary.
     #[inline(always)]
-    fn owning(owner: NonNull<Header>, len: usize) -> Self {
-        Self::outlined(OWNED | OWNING, Outline { data: Header::body(owner), len, owner: owner.as_ptr() })
+    fn owning(len: usize) -> Result<Self> {
+        let (owner, class) = Header::for_message(len).ok_or(Error::OutOfMemory)?;
+        let outline = Outline { data: Header::body(owner), len, owner: owner.as_ptr(), class };
+        Ok(Self::outlined(OWNED | OWNING, outline))
     }
 
     /// Replaces this message by one with a copy of `body`, without flags.
@@ -168,7 +177,7 @@ impl Message {
     /// `data` points to `len` bytes that can be read, and don't change, as long as there are messages that refer to them,
     /// by any thread. `len` is at most `isize::MAX`. `data` may be null if `len` is 0.
     pub const unsafe fn from_constant(data: *const u8, len: usize) -> Self {
-        Self::outlined(CONSTANT, Outline { data: data.cast_mut(), len, owner: ptr::null_mut() })
+        Self::outlined(CONSTANT, Outline { data: data.cast_mut(), len, owner: ptr::null_mut(), class: NONE })
     }
 
     /// A message whose body is memory of the caller's (`zmq_msg_init_data`), which `free` gets back with `hint`, exactly once.
@@ -181,17 +190,7 @@ impl Message {
     /// called, which may be called by any thread.
     pub unsafe fn from_external(data: *mut u8, len: usize, free: FreeFn, hint: *mut c_void) -> Result<Self> {
         let owner = Header::external(data.cast(), free, hint).ok_or(Error::OutOfMemory)?;
-        Ok(Self::outlined(OWNED | OWNING, Outline { data, len, owner: owner.as_ptr() }))
-    }
-
-    /// A message whose body is `len` bytes at `data`, in the body of `owner`, to which it takes a reference over.
-    ///
-    /// # Safety
-    /// The bytes are initialised and nobody else uses them as long as the message, or one that was shared from it, lives. The
-    /// caller gives one of its references to `owner` away.
-    #[inline]
-    pub(super) unsafe fn from_part(owner: NonNull<Header>, data: *mut u8, len: usize) -> Self {
-        Self::outlined(SLICE | OWNING, Outline { data, len, owner: owner.as_ptr() })
+        Ok(Self::outlined(OWNED | OWNING, Outline { data, len, owner: owner.as_ptr(), class: NONE }))
     }
 
     #[inline]
@@ -289,15 +288,15 @@ impl Message {
         let unique = unsafe { self.outline().owner.as_ref() }.is_some_and(Header::is_unique);
         if !unique {
             let copy = ManuallyDrop::new(Self::from_slice(self.data())?);
-            let (state, owner) = (self.state(), self.owner());
+            let owner = self.owner();
             self.body = copy.body;
             // All of the head but the flags and the routing id. What the message owned besides it still owns.
             let kept = MORE | KIND | (self.state() & OWNING);
             let kept = u64::from(kept) << STATE_AT | u64::from(u32::MAX) << ROUTING_ID_AT;
             self.head = copy.head | (self.head & kept);
-            if let Some(owner) = owner {
-                // SAFETY: the message doesn't refer to it any more.
-                unsafe { release_owner(owner, state) };
+            if let Some((owner, class)) = owner {
+                // SAFETY: the message doesn't refer to it any more. It was shared, so its references are counted.
+                unsafe { Header::drop_ref(owner, class) };
             }
         }
         self.change(SHARED, 0);
@@ -332,7 +331,7 @@ impl Message {
     /// count for itself.
     pub(super) fn count_shares(&mut self, count: usize) -> bool {
         let state = self.state();
-        let Some(owner) = self.owner() else { return false };
+        let Some((owner, _)) = self.owner() else { return false };
         if count == 0 || self.metadata.is_some() || !self.group().is_empty() {
             return false;
         }
@@ -349,7 +348,7 @@ impl Message {
 
     fn add_refs(&mut self) {
         let state = self.state();
-        if let Some(owner) = self.owner() {
+        if let Some((owner, _)) = self.owner() {
             // SAFETY: owners are there as long as a message refers to them.
             let owner = unsafe { owner.as_ref() };
             // The first time the count begins; nobody else can know of the owner yet.
@@ -366,12 +365,14 @@ impl Message {
         std::mem::forget(Option::clone(&self.metadata));
     }
 
-    /// The owner of the body, if that is counted.
+    /// The owner of the body, if that is counted, and its class.
     #[inline]
-    fn owner(&self) -> Option<NonNull<Header>> {
-        // Both have the upper bit, the others haven't.
-        const { assert!(OWNED & SLICE == OWNED && (INLINE | CONSTANT) & OWNED == 0) };
-        if self.state() & OWNED != 0 { NonNull::new(self.outline().owner) } else { None }
+    fn owner(&self) -> Option<(NonNull<Header>, usize)> {
+        if self.state() & STORAGE != OWNED {
+            return None;
+        }
+        let Outline { owner, class, .. } = self.outline();
+        Some((NonNull::new(owner)?, class))
     }
 
     /// Gives back all that the message owns, and makes it an invalid one.
@@ -386,9 +387,16 @@ impl Message {
             unsafe { self.group.release() };
             self.group = Group::EMPTY;
         }
-        if let Some(owner) = owner {
-            // SAFETY: the message has just become one without a body.
-            unsafe { release_owner(owner, state) };
+        if let Some((owner, class)) = owner {
+            // SAFETY: the message has just become one without a body, so its reference isn't used any more. It is the only
+            // one if they aren't counted.
+            unsafe {
+                if state & (STORAGE | SHARED) == OWNED {
+                    Header::free(owner, class)
+                } else {
+                    Header::drop_ref(owner, class)
+                }
+            }
         }
     }
 
@@ -477,14 +485,4 @@ impl Message {
         }
         self.head = 0;
     }
-}
-
-/// Gives back a message's reference to the owner of its body.
-///
-/// # Safety
-/// A message of this state has it as owner, and doesn't use it any more.
-#[inline]
-unsafe fn release_owner(owner: NonNull<Header>, state: u16) {
-    // SAFETY: the message holds a reference: the only one if they aren't counted.
-    unsafe { if state & (STORAGE | SHARED) == OWNED { Header::free(owner) } else { Header::drop_ref(owner) } }
 }

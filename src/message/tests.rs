@@ -128,7 +128,6 @@ fn unsharing_keeps_everything_else() {
 fn absurd_sizes_are_out_of_memory() {
     for size in [usize::MAX, usize::MAX - 16, isize::MAX as usize, isize::MAX as usize - 16] {
         assert_eq!(Message::with_size(size).unwrap_err(), Error::OutOfMemory);
-        assert_eq!(SharedBuffer::with_capacity(size).unwrap_err(), Error::OutOfMemory);
     }
 }
 
@@ -335,61 +334,4 @@ fn debug_shows_the_beginning() {
         text.contains("len: 40") && text.contains(&"a".repeat(32)) && !text.contains(&"a".repeat(33)),
         "{text}"
     );
-}
-
-#[test]
-fn messages_of_one_buffer() {
-    let mut buffer = SharedBuffer::with_capacity(1000).unwrap();
-    let bytes = pattern(700);
-    buffer.spare_mut()[..700].copy_from_slice(&bytes);
-    buffer.commit(700);
-    assert_eq!(buffer.unread(), &bytes[..]);
-    let start = buffer.unread().as_ptr();
-    buffer.skip(2);
-    let mut first = buffer.take(98);
-    let short = buffer.take(20);
-    let mut second = buffer.take(100);
-    assert_eq!(first.as_ptr(), start.wrapping_add(2), "not copied");
-    assert!(!first.is_shared() && short.is_inline() && !buffer.is_unique());
-    first.data_mut()[97] = 0;
-    second.data_mut()[0] = 0;
-    assert_eq!(first.data()[..97], bytes[2..99]);
-    assert_eq!((short.data(), &second.data()[1..]), (&bytes[100..120], &bytes[121..220]));
-    assert_eq!(buffer.unread(), &bytes[220..]);
-
-    // Neighbours stay untouched when one of two sharers writes, and when the last one writes in place.
-    let copy = second.share();
-    second.data_mut()[5] = 1;
-    assert_eq!(copy.data()[5], bytes[125]);
-    let (first, copy) = (move_bytes(first), move_bytes(copy));
-    drop(buffer);
-    thread::spawn(move || assert_eq!(first.data().len() + copy.len(), 198)).join().unwrap();
-}
-
-#[test]
-fn reserve_reuses_memory_only_when_nobody_refers_to_it() {
-    let mut buffer = SharedBuffer::with_capacity(100).unwrap();
-    let bytes = pattern(100);
-    buffer.spare_mut().copy_from_slice(&bytes);
-    buffer.commit(usize::MAX);
-    assert_eq!(buffer.spare_mut().len(), 0);
-    let start = buffer.unread().as_ptr();
-    let message = buffer.take(60);
-    buffer.reserve(60).unwrap();
-    assert_ne!(buffer.unread().as_ptr(), start);
-    assert_eq!((buffer.unread(), buffer.capacity()), (&bytes[60..], 100));
-    assert_eq!(message.data(), &bytes[..60]);
-
-    buffer.skip(10);
-    let start = buffer.unread().as_ptr();
-    buffer.reserve(70).unwrap();
-    assert_eq!(buffer.spare_mut().len(), 70);
-    assert_eq!(buffer.unread(), &bytes[70..]);
-    assert_eq!(buffer.unread().as_ptr(), start.wrapping_sub(10), "moved to the beginning");
-    buffer.reserve(1000).unwrap();
-    assert_eq!((buffer.unread(), buffer.capacity()), (&bytes[70..], 1030));
-    buffer.unread_mut()[0] = 0;
-    buffer.skip(usize::MAX);
-    assert!(buffer.unread().is_empty() && buffer.take(5).is_empty());
-    assert_eq!(buffer.reserve(usize::MAX).unwrap_err(), Error::OutOfMemory);
 }

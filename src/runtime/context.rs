@@ -157,6 +157,7 @@ impl Context {
             // A thread that panicked has ended as well.
             let _ = thread.join();
         }
+        crate::message::trim();
         Ok(())
     }
 }

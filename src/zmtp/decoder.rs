@@ -1,6 +1,5 @@
 //! From bytes to messages.
 
-use super::bodies::Bodies;
 use super::command::{self, Accepts};
 use super::mechanism::Unseal;
 use super::{ProtocolError, Version, frame};
@@ -61,7 +60,6 @@ pub struct Decoder {
     header: [u8; frame::MAX_HEADER],
     header_len: usize,
     partial: Option<Partial>,
-    bodies: Bodies,
 }
 
 impl Decoder {
@@ -77,7 +75,6 @@ impl Decoder {
             header: [0; frame::MAX_HEADER],
             header_len: 0,
             partial: None,
-            bodies: Bodies::default(),
         }
     }
 
@@ -171,7 +168,6 @@ impl Decoder {
                 used += self.fill(&input[used..]);
                 let missing = self.body().len();
                 if missing > 0 {
-                    self.bodies.pause();
                     return Ok((used, if missing > DIRECT_READ { Progress::Body } else { Progress::Need }));
                 }
                 if let Some(message) = self.complete()? {
@@ -180,7 +176,6 @@ impl Decoder {
                 }
             }
             let Some(header) = self.next_header(version, input, &mut used)? else {
-                self.bodies.pause();
                 return Ok((used, Progress::Need));
             };
             if self.begin_body(header, input, &mut used, out)? {
@@ -260,7 +255,7 @@ impl Decoder {
         };
         *used += size;
         if header.flags & frame::COMMAND == 0 && self.unseal.is_none() {
-            self.bodies.copy(body, out).map_err(ProtocolError::silent)?;
+            out.assign(body).map_err(ProtocolError::silent)?;
             if header.flags & frame::MORE != 0 {
                 out.set_more(true);
             }
