@@ -4,6 +4,7 @@ use super::{Inbound, Outbound, PipeEnd};
 use crate::message::Message;
 use crate::metadata::Metadata;
 use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
 
 /// Names one pipe of a socket. An id is never used again for another pipe of the same socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -276,6 +277,15 @@ impl Pipes {
         if pipe.no_delay || !pipe.inbound.is_ready() {
             pipe.readable = false;
             self.end(id);
+        }
+    }
+
+    /// Sees whether the peer had closed its end before anybody could tell it by which name the pipe goes here.
+    pub fn look_for_end(&mut self, id: PipeId) {
+        // The name was published before; the peer closes first and looks for the name then. One of the two sees the other.
+        fence(Ordering::SeqCst);
+        if self.get(id).is_some_and(|pipe| pipe.inbound.is_closed()) {
+            self.peer_closed(id);
         }
     }
 

@@ -15,7 +15,8 @@ use super::mailbox::{Command, Mailbox};
 use crate::error::Error;
 use crate::message::{Kind, Message};
 use crate::options::Options;
-use crate::pipe::{Inbound, Outbound};
+use crate::pattern::ReplyFrames;
+use crate::pipe::{Inbound, Outbound, PipeEnd};
 use crate::sys::handover::Handover;
 use crate::transport::Stream;
 use crate::zmtp::decoder::Progress;
@@ -79,6 +80,8 @@ enum ReadStage {
     Open {
         decoder: Decoder,
         outbound: Outbound,
+        /// What a REQ socket's peer may say next; `None` for all other types.
+        replies: Option<ReplyFrames>,
     },
     Closed,
 }
@@ -361,9 +364,19 @@ impl Connection {
     }
 
     /// Lets messages flow.
-    pub fn open(self: &Arc<Self>, decoder: Decoder, encoder: Encoder, outbound: Outbound, inbound: Inbound) {
-        self.write.lock().stage = WriteStage::Open { encoder, inbound };
-        self.read.lock().stage = ReadStage::Open { decoder, outbound };
+    /// `greeting` is sent before everything else (`ZMQ_HELLO_MSG`), `replies` is for REQ sockets.
+    pub fn open(
+        self: &Arc<Self>,
+        (decoder, encoder): (Decoder, Encoder),
+        PipeEnd { outbound, inbound }: PipeEnd,
+        greeting: Option<Message>,
+        replies: Option<ReplyFrames>,
+    ) {
+        let mut write = self.write.lock();
+        write.commands.extend(greeting);
+        write.stage = WriteStage::Open { encoder, inbound };
+        drop(write);
+        self.read.lock().stage = ReadStage::Open { decoder, outbound, replies };
         self.open.store(true, Ordering::Relaxed);
         self.drive_write(false);
         // The bytes behind the handshake, and an event that came while nobody could use it.
@@ -441,7 +454,7 @@ impl ReadHalf {
             if self.dry {
                 return Ok(Next::Wait);
             }
-            match self.read(connection) {
+            match self.read(connection).map_err(Failure::Protocol)? {
                 Ok(()) => connection.heard.store(true, Ordering::Relaxed),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.dry = true,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -450,37 +463,41 @@ impl ReadHalf {
         }
     }
 
-    /// One read, into the missing part of a large body or the buffer.
-    fn read(&mut self, connection: &Connection) -> std::io::Result<()> {
-        if self.buffer.is_empty()
-            && let ReadStage::Open { decoder, outbound } = &mut self.stage
-            && decoder.body().len() > crate::zmtp::decoder::DIRECT_READ
-        {
-            let wanted = decoder.body().len();
-            let count = connection.stream.read(decoder.body())?;
-            if count == 0 {
-                return Err(ErrorKind::ConnectionReset.into());
-            }
-            self.dry = count < wanted && !connection.hung_up.load(Ordering::Relaxed);
-            self.large = true;
-            match decoder.filled(count) {
-                Ok(Some(message)) => deliver(connection, outbound, message),
-                Ok(None) => {}
-                Err(_) => return Err(ErrorKind::InvalidData.into()),
-            }
-            return Ok(());
-        }
-        let limit = if self.large { READ_BEHIND_BODY.min(self.limit) } else { self.limit };
-        self.large = false;
-        let room = self.buffer.room(limit);
+    /// One read, into the missing part of a large body or the buffer. The outer result is the protocol's, the inner one the system's.
+    fn read(&mut self, connection: &Connection) -> Result<std::io::Result<()>, ProtocolError> {
+        let in_place = self.buffer.is_empty() && self.body().len() > crate::zmtp::decoder::DIRECT_READ;
+        let room = if in_place {
+            self.body()
+        } else {
+            let limit = if self.large { READ_BEHIND_BODY.min(self.limit) } else { self.limit };
+            self.buffer.room(limit)
+        };
         let wanted = room.len();
-        let count = connection.stream.read(room)?;
-        if count == 0 {
-            return Err(std::io::Error::from_raw_os_error(libc::ECONNRESET));
-        }
-        self.buffer.filled(count);
+        let count = match connection.stream.read(room) {
+            Ok(0) => return Ok(Err(std::io::Error::from_raw_os_error(libc::EPIPE))),
+            Ok(count) => count,
+            Err(error) => return Ok(Err(error)),
+        };
+        // The end of a stream is announced once, maybe together with the last bytes: then it is looked for behind them.
         self.dry = count < wanted && !connection.hung_up.load(Ordering::Relaxed);
-        Ok(())
+        self.large = in_place;
+        if !in_place {
+            self.buffer.filled(count);
+        } else if let ReadStage::Open { decoder, outbound, replies } = &mut self.stage
+            && let Some(message) = decoder.filled(count)?
+        {
+            check_reply(replies, &message)?;
+            deliver(connection, outbound, message);
+        }
+        Ok(Ok(()))
+    }
+
+    /// The missing part of a large body.
+    fn body(&mut self) -> &mut [u8] {
+        match &mut self.stage {
+            ReadStage::Open { decoder, .. } => decoder.body(),
+            _ => &mut [],
+        }
     }
 
     /// True: it is done, and the session's turn.
@@ -505,7 +522,21 @@ impl ReadHalf {
 
     /// Decodes what is in the buffer. False: the budget is used up, or the pipe is full.
     fn decode(&mut self, connection: &Arc<Connection>, budget: &mut usize) -> Result<bool, Failure> {
-        let ReadStage::Open { decoder, outbound } = &mut self.stage else { return Ok(true) };
+        let decoded = match &self.stage {
+            ReadStage::Open { replies: Some(_), .. } => self.decode_checked::<true>(connection, budget),
+            _ => self.decode_checked::<false>(connection, budget),
+        };
+        decoded.map_err(Failure::Protocol)
+    }
+
+    /// `CHECK`: the peer's frames have to be replies. A parameter of the type, so that all others pay nothing for it.
+    #[inline]
+    fn decode_checked<const CHECK: bool>(
+        &mut self,
+        connection: &Arc<Connection>,
+        budget: &mut usize,
+    ) -> Result<bool, ProtocolError> {
+        let ReadStage::Open { decoder, outbound, replies } = &mut self.stage else { return Ok(true) };
         while !self.buffer.is_empty() {
             if *budget == 0 {
                 return Ok(false);
@@ -514,13 +545,15 @@ impl ReadHalf {
                 // `Command::Room` of the socket makes the I/O thread go on.
                 return Ok(false);
             }
-            let (used, progress) =
-                decoder.decode_into(self.buffer.unread(), &mut self.message).map_err(Failure::Protocol)?;
+            let (used, progress) = decoder.decode_into(self.buffer.unread(), &mut self.message)?;
             self.buffer.skip(used);
             match progress {
                 Progress::Message => {
                     *budget -= 1;
                     self.large = self.message.len() >= BY_REFERENCE;
+                    if CHECK {
+                        check_reply(replies, &self.message)?;
+                    }
                     deliver(connection, outbound, self.message.take());
                 }
                 Progress::Need => {}
@@ -542,6 +575,17 @@ impl ReadHalf {
             }
         }
     }
+}
+
+/// The engine's own commands may come between the frames of a reply.
+fn check_reply(replies: &mut Option<ReplyFrames>, message: &Message) -> Result<(), ProtocolError> {
+    if let Some(replies) = replies
+        && message.kind() == Kind::Data
+        && !replies.accept(message)
+    {
+        return Err(ProtocolError::silent(Error::Fault));
+    }
+    Ok(())
 }
 
 #[inline]

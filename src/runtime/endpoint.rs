@@ -9,7 +9,9 @@ use crate::error::{Error, Result};
 use crate::options::SocketType;
 use crate::pattern::Attachment;
 use crate::pipe::{Marks, PipeId, pipe};
-use crate::transport::{Connector, Listener, Scheme, check_protocol, find_endpoint, parse_endpoint};
+use crate::transport::{
+    Connector, Listener, Scheme, Unopened, check_protocol, find_endpoint, parse_endpoint,
+};
 use std::os::fd::AsRawFd;
 
 /// Something that a socket has bound or connected to.
@@ -21,6 +23,8 @@ pub struct Endpoint {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum What {
+    /// A connection that has ended for good, which only `zmq_disconnect` remembers.
+    Ended,
     Listener(SessionId),
     Session(SessionId, Option<PipeId>),
     InprocBound,
@@ -28,6 +32,11 @@ enum What {
 }
 
 impl Endpoint {
+    /// The session has ended for good, by itself.
+    pub fn end(&mut self) {
+        self.what = What::Ended;
+    }
+
     /// Whether it is this session.
     pub fn is_session(&self, id: SessionId) -> bool {
         matches!(self.what, What::Session(session, _) if session == id)
@@ -45,10 +54,10 @@ impl Socket {
         let made_by = |endpoint: &&Endpoint| match endpoint.what {
             What::Session(_, of) => of == Some(pipe),
             What::InprocPipe(of) => of == pipe,
-            What::Listener(_) | What::InprocBound => false,
+            What::Listener(_) | What::InprocBound | What::Ended => false,
         };
         match (self.endpoints.iter().find(made_by), self.links.get(pipe.index())) {
-            (Some(endpoint), _) => Endpoints::of_pipe(&endpoint.name),
+            (Some(endpoint), _) => Endpoints::connecting(&endpoint.name),
             (None, Some(Some((_, Link::Session { connection: Some(connection), .. })))) => {
                 Endpoints::accepted(connection.stream())
             }
@@ -71,7 +80,11 @@ impl Socket {
         let owner = self.owner()?;
         let listener = match Listener::bind(scheme, address, &self.options) {
             Ok(listener) => listener,
-            Err(error) => {
+            Err(Unopened { error, closed }) => {
+                if let Some(fd) = closed {
+                    let named = if scheme == Scheme::Ipc { endpoint } else { "" };
+                    self.monitor.emit(event::CLOSED, &[fd as u64], &Endpoints::listening(named));
+                }
                 let endpoints = Endpoints::listening(address);
                 self.monitor.emit(event::BIND_FAILED, &[error.errno() as u64], &endpoints);
                 return Err(error);
@@ -97,6 +110,7 @@ impl Socket {
         }
         use SocketType::{Dealer, Pub, Req, Sub};
         let single = matches!(self.kind, Dealer | Sub | Pub | Req);
+        self.endpoints.retain(|known| known.name != endpoint || known.what != What::Ended);
         if single && self.endpoints.iter().any(|known| known.name == endpoint) {
             // Connected already; twice would be of no use.
             return Ok(());
@@ -172,13 +186,17 @@ impl Socket {
         match what {
             What::Listener(id) => io.post(IoCommand::StopListening(id)),
             What::Session(session, pipe) => {
-                if let Some(pipe) = pipe {
+                let made_later = || {
+                    let mut links = self.links.iter().flatten();
+                    links.find(|(_, link)| link.is_session(session)).map(|(pipe, _)| *pipe)
+                };
+                if let Some(pipe) = pipe.or_else(made_later) {
                     self.pipes.terminate(pipe, false);
                     self.settle();
                 }
                 io.post(IoCommand::StopSession { session, linger: self.options.linger });
             }
-            What::InprocBound | What::InprocPipe(_) => {}
+            What::InprocBound | What::InprocPipe(_) | What::Ended => {}
         }
     }
 

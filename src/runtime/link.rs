@@ -17,6 +17,13 @@ pub enum Link {
     Session { link: Arc<SessionLink>, connection: Option<Arc<Connection>> },
 }
 
+impl Link {
+    /// Whether it leads to that session.
+    pub fn is_session(&self, id: SessionId) -> bool {
+        matches!(self, Self::Session { link, .. } if link.session == id)
+    }
+}
+
 /// Joins the two sockets of an inproc pipe. A side's pipe id isn't known before its socket has taken its end in.
 pub struct InprocLink {
     sides: [Side; 2],

@@ -52,8 +52,8 @@ pub enum Command {
     Hiccup(PipeId),
     /// The socket at the other end of an inproc pipe has changed its high-water marks (send, receive).
     PeerMarks(PipeId, usize, usize),
-    /// A session has given up for good: its endpoint is no longer one of the socket's.
-    EndpointGone(SessionId),
+    /// A session has ended by itself. With `forget` its endpoint is no longer one of the socket's; else it can still be disconnected.
+    EndpointGone { session: SessionId, forget: bool },
     /// The context is being terminated: every call fails with `ETERM` from now on.
     Stop,
 }

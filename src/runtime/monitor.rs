@@ -56,11 +56,6 @@ impl Endpoints {
         Self { local: endpoint.to_owned(), remote: String::new(), bound: true }
     }
 
-    /// Of a pipe that was made by `zmq_connect`, whose connection may change.
-    pub fn of_pipe(endpoint: &str) -> Self {
-        Self { local: endpoint.to_owned(), remote: String::new(), bound: false }
-    }
-
     /// Of a connection that was accepted.
     pub fn accepted(stream: &Stream) -> Self {
         Self { local: stream.local_endpoint(), remote: stream.remote_endpoint(), bound: true }

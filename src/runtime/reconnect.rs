@@ -15,19 +15,18 @@ impl Backoff {
         self.current = None;
     }
 
-    /// Milliseconds to wait now; `None`: don't try again. `interval` and `max` are the two options.
+    /// Milliseconds to wait now; `None`: don't try again, as `interval` is 0 or less. `interval` and `max` are the two options.
     ///
     /// With a maximum the interval doubles each time, up to it. Without one it is `interval` and a random part of up to as much again, so
     /// that peers which lost the same server don't all come back at once.
     pub fn next(&mut self, interval: i32, max: i32) -> Option<u64> {
-        let interval = u64::try_from(interval).ok()?;
+        let interval = u64::try_from(interval).ok().filter(|&interval| interval > 0)?;
         match u64::try_from(max) {
             Ok(max) if max > 0 => {
                 let next = self.current.map_or(interval, |last| last * 2).min(max);
                 self.current = Some(next);
                 Some(next)
             }
-            _ if interval == 0 => Some(0),
             _ => Some(interval + jitter() % interval),
         }
     }
@@ -62,6 +61,6 @@ mod tests {
             assert!((100..200).contains(&wait), "{wait}");
         }
         assert_eq!(backoff.next(-1, 0), None);
-        assert_eq!(backoff.next(0, 0), Some(0));
+        assert_eq!(backoff.next(0, 100), None);
     }
 }

@@ -17,13 +17,15 @@ use crate::error::Error;
 use crate::message::{Kind, Message};
 use crate::metadata::Metadata;
 use crate::options::SocketType;
+use crate::pattern::ReplyFrames;
 use crate::pipe::{Marks, PipeEnd, pipe};
-use crate::transport::{Attempt, Connector, Stream};
+use crate::transport::{Attempt, Connector, Stream, Unopened};
 use crate::zmtp::heartbeat::{Due, Heartbeat, HeartbeatConfig};
 use crate::zmtp::{Established, HandshakeEvent, ProtocolError};
 use mio::unix::SourceFd;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
 
 const MS: u64 = 1_000_000;
 /// `ZMQ_RECONNECT_STOP_CONN_REFUSED`
@@ -32,6 +34,10 @@ const STOP_REFUSED: i32 = 1;
 const STOP_HANDSHAKE_FAILED: i32 = 2;
 /// `ZMQ_RECONNECT_STOP_AFTER_DISCONNECT`
 const STOP_AFTER_DISCONNECT: i32 = 4;
+/// `ZMQ_NOTIFY_CONNECT`
+const NOTIFY_CONNECT: i32 = 1;
+/// `ZMQ_NOTIFY_DISCONNECT`
+const NOTIFY_DISCONNECT: i32 = 2;
 
 /// Whether a session goes on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -81,6 +87,8 @@ pub struct Session {
     connection: Option<Arc<Connection>>,
     /// The handshake is done and messages flow.
     open: bool,
+    /// The connection has a security mechanism, as all of ZMTP 3 have.
+    has_mechanism: bool,
     endpoints: Endpoints,
     heartbeat: Option<Heartbeat>,
     /// When to try again, to give up connecting, to give up the handshake, to stop lingering; nanoseconds.
@@ -117,6 +125,7 @@ impl Session {
             link,
             connection: None,
             open: false,
+            has_mechanism: false,
             endpoints,
             heartbeat: None,
             reconnect_at: None,
@@ -151,7 +160,7 @@ impl Session {
             return self.start(now);
         }
         if due(self.connect_until) {
-            return self.attempt_failed(Error::TimedOut, now);
+            return self.attempt_failed(now);
         }
         if due(self.handshake_until)
             && let Some(connection) = &self.connection
@@ -176,15 +185,20 @@ impl Session {
                 let watched =
                     registry.register(&mut SourceFd(&fd), mio::Token(self.id.0), mio::Interest::WRITABLE);
                 *attempt = Some(begun);
-                if let Err(error) = watched {
-                    return self.attempt_failed(error.into(), now);
+                if watched.is_err() {
+                    return self.attempt_failed(now);
                 }
                 let timeout = self.owner.options.connect_timeout;
                 self.connect_until = u64::try_from(timeout).ok().filter(|&ms| ms > 0).map(|ms| now + ms * MS);
                 self.emit(event::CONNECT_DELAYED, libc::EINPROGRESS as u64);
                 Verdict::Live
             }
-            Err(error) => self.attempt_failed(error, now),
+            Err(Unopened { closed, .. }) => {
+                if let Some(fd) = closed {
+                    self.emit(event::CLOSED, fd as u64);
+                }
+                self.retry_later(now)
+            }
         }
     }
 
@@ -204,12 +218,23 @@ impl Session {
             }
             Err(error) => {
                 self.emit(event::CLOSED, fd as u64);
-                self.attempt_over(error, now)
+                let heeds =
+                    matches!(&self.role, Role::Connect { connector, .. } if connector.heeds_refusal());
+                let stops = self.owner.options.reconnect_stop & STOP_REFUSED != 0;
+                if heeds && stops && error == Error::ConnectionRefused {
+                    return self.give_up();
+                }
+                self.retry_later(now)
             }
         }
     }
 
-    fn attempt_failed(&mut self, error: Error, now: u64) -> Verdict {
+    fn attempt_failed(&mut self, now: u64) -> Verdict {
+        self.drop_attempt();
+        self.retry_later(now)
+    }
+
+    fn drop_attempt(&mut self) {
         self.connect_until = None;
         if let Role::Connect { attempt, .. } = &mut self.role
             && let Some(begun) = attempt.take()
@@ -219,14 +244,6 @@ impl Session {
             drop(begun);
             self.emit(event::CLOSED, fd as u64);
         }
-        self.attempt_over(error, now)
-    }
-
-    fn attempt_over(&mut self, error: Error, now: u64) -> Verdict {
-        if self.owner.options.reconnect_stop & STOP_REFUSED != 0 && error == Error::ConnectionRefused {
-            return self.end();
-        }
-        self.retry_later(now)
     }
 
     fn retry_later(&mut self, now: u64) -> Verdict {
@@ -252,6 +269,9 @@ impl Session {
     }
 
     fn connected(&mut self, stream: Stream, now: u64) -> Verdict {
+        if let Role::Connect { backoff, .. } = &mut self.role {
+            backoff.reset();
+        }
         let owner = self.owner.clone();
         let fd = stream.as_raw_fd();
         if self.link.is_none() {
@@ -296,24 +316,39 @@ impl Session {
         let Some(established) = connection.take_established() else { return Verdict::Live };
         let Established { version, decoder, encoder, peer, subscribe_to_all } = established;
         self.handshake_until = None;
-        if let Role::Connect { backoff, .. } = &mut self.role {
-            backoff.reset();
-        }
-        let raw = self.owner.options.raw_socket;
-        if version.has_mechanism() && !raw {
-            self.emit(event::HANDSHAKE_SUCCEEDED, 0);
-            self.heartbeat = self.new_heartbeat(now);
-        }
+        let options = self.owner.options.clone();
+        let raw = options.raw_socket;
+        self.has_mechanism = version.has_mechanism() && !raw;
         let metadata = handshake::metadata(&peer, connection.stream());
+        let reused = self.parked.is_some();
         let Some(mut end) = self.attach(&connection, &metadata, subscribe_to_all) else { return self.end() };
-        if self.owner.options.recv_routing_id && !raw {
+        if options.recv_routing_id && !raw {
             let mut id = Message::from_slice(&peer.routing_id).unwrap_or_default();
             id.set_kind(Kind::RoutingId);
             end.outbound.push(id);
         }
+        let notify = if raw {
+            options.stream_notify
+        } else {
+            self.has_mechanism && options.router_notify & NOTIFY_CONNECT != 0
+        };
+        if notify {
+            end.outbound.push(Message::new());
+        }
+        if reused && subscribe_to_all {
+            // As such a peer would say if it could: it wants everything. A new pipe begins with that.
+            end.outbound.push(Message::from_slice(&[1]).unwrap_or_default());
+        }
+        if self.has_mechanism {
+            self.heartbeat = self.new_heartbeat(now);
+            self.emit(event::HANDSHAKE_SUCCEEDED, 0);
+        }
         self.open = true;
-        let PipeEnd { outbound, inbound } = end;
-        connection.open(decoder, encoder, outbound, inbound);
+        let hello = &options.hello_msg;
+        let greeting = (options.socket_type.sends_hello() && !hello.is_empty())
+            .then(|| Message::from_slice(hello).unwrap_or_default());
+        let replies = (options.socket_type == SocketType::Req).then(ReplyFrames::default);
+        connection.open((decoder, encoder), end, greeting, replies);
         if raw && let Err(error) = self.owner.group.watch(connection.stream().as_raw_fd(), token) {
             return self.failed(token, Failure::Transport(error), now);
         }
@@ -412,32 +447,51 @@ impl Session {
         let Some(connection) = self.connection.take() else { return Verdict::Live };
         let fd = connection.stream().as_raw_fd();
         let was_open = std::mem::take(&mut self.open);
+        let had_mechanism = std::mem::take(&mut self.has_mechanism);
         (self.handshake_until, self.heartbeat) = (None, None);
         let Remains { outbound, inbound, cut } = connection.close();
         if let (Some(outbound), Some(inbound)) = (outbound, inbound) {
             self.parked = Some(PipeEnd { outbound, inbound });
         }
         drop(connection);
-        self.report(failure, was_open);
-        self.emit(event::DISCONNECTED, fd as u64);
+        let options = self.owner.options.clone();
         self.clean_pipe(cut);
-        let handshake_failed = !was_open && self.owner.options.reconnect_stop & STOP_HANDSHAKE_FAILED != 0;
+        let notify = if options.raw_socket {
+            options.stream_notify
+        } else {
+            was_open && options.router_notify & NOTIFY_DISCONNECT != 0
+        };
+        if notify {
+            self.push_to_socket(Message::new());
+        }
+        let in_handshake = matches!(failure, Failure::Transport(_)) && !(was_open && had_mechanism);
+        self.report(failure, in_handshake);
+        self.emit(event::DISCONNECTED, fd as u64);
+        self.endpoints.local.clear();
+        if was_open {
+            let kind = options.socket_type;
+            let (wanted, body) = match self.role {
+                Role::Connect { .. } => (kind.receives_hiccup(), &options.hiccup_msg),
+                Role::Accept { .. } => (kind.receives_disconnect(), &options.disconnect_msg),
+            };
+            if wanted
+                && !body.is_empty()
+                && let Ok(message) = Message::from_slice(body)
+            {
+                self.push_to_socket(message);
+            }
+        }
+        self.publish();
+        let stops = in_handshake && options.reconnect_stop & STOP_HANDSHAKE_FAILED != 0;
         match (&self.role, failure) {
-            (Role::Connect { .. }, Failure::Transport(_)) if !handshake_failed => {
-                if was_open {
-                    self.push_to_socket(&self.owner.options.hiccup_msg.clone());
-                }
-                self.reconnect(now)
-            }
-            (Role::Accept { .. }, _) => {
-                self.push_to_socket(&self.owner.options.disconnect_msg.clone());
-                self.end()
-            }
+            (Role::Connect { .. }, Failure::Transport(_)) if !stops => self.reconnect(now),
             _ => self.end(),
         }
     }
 
-    fn report(&self, failure: Failure, was_open: bool) {
+    /// Tells monitors of a handshake that has failed. `in_handshake`: without a further reason. (A connection that has no mechanism never
+    /// leaves the handshake in this respect, as upstream.)
+    fn report(&self, failure: Failure, in_handshake: bool) {
         match failure {
             Failure::Protocol(ProtocolError { event: Some(event), .. }) => match event {
                 HandshakeEvent::Protocol(code) => self.emit(event::HANDSHAKE_FAILED_PROTOCOL, code.into()),
@@ -446,7 +500,7 @@ impl Session {
                     self.emit(event::HANDSHAKE_FAILED_NO_DETAIL, error.errno() as u64);
                 }
             },
-            Failure::Transport(error) if !was_open && !self.owner.options.raw_socket => {
+            Failure::Transport(error) if in_handshake => {
                 self.emit(event::HANDSHAKE_FAILED_NO_DETAIL, error.errno() as u64);
             }
             _ => {}
@@ -469,20 +523,11 @@ impl Session {
         }
     }
 
-    /// Hands the socket a message of the engine's own (`ZMQ_HICCUP_MSG`, `ZMQ_DISCONNECT_MSG`).
-    fn push_to_socket(&mut self, body: &[u8]) {
-        let Some(end) = &mut self.parked else { return };
-        let receives = match self.role {
-            Role::Connect { .. } => self.owner.options.socket_type.receives_hiccup(),
-            Role::Accept { .. } => self.owner.options.socket_type.receives_disconnect(),
-        };
-        if receives
-            && !body.is_empty()
-            && let Ok(message) = Message::from_slice(body)
-        {
+    /// Hands the socket a message of the engine's own. `publish` shows it.
+    fn push_to_socket(&mut self, message: Message) {
+        if let Some(end) = &mut self.parked {
             end.outbound.push(message);
         }
-        self.publish();
     }
 
     fn publish(&mut self) {
@@ -499,6 +544,9 @@ impl Session {
     fn reconnect(&mut self, now: u64) -> Verdict {
         if self.stopping && !self.has_pending() {
             return self.end();
+        }
+        if self.owner.options.reconnect_ivl <= 0 {
+            return self.give_up();
         }
         if let Some(pipe) = self.link.as_ref().and_then(|link| link.pipe()) {
             self.owner.mailbox.post(Command::Disconnected { pipe });
@@ -554,7 +602,8 @@ impl Session {
             connection.drive_write(false);
             return Verdict::Live;
         }
-        if self.stopping && !self.has_pending() {
+        let raw = self.owner.options.raw_socket;
+        if raw || (self.stopping && !self.has_pending()) {
             return self.end();
         }
         Verdict::Live
@@ -579,20 +628,26 @@ impl Session {
         if let Some(mut end) = self.parked.take() {
             let _ = end.outbound.close();
             end.inbound.abandon();
+            // The socket may be about to say by which name the pipe goes there; see `Pipes::look_for_end`.
+            fence(Ordering::SeqCst);
         }
         if let Some(pipe) = self.link.take().and_then(|link| link.pipe()) {
             self.owner.mailbox.post(Command::Closed(pipe));
         }
     }
 
+    /// Ends it for good, and makes the socket forget the endpoint.
+    fn give_up(&mut self) -> Verdict {
+        self.end_with(true)
+    }
+
     /// Ends it for good.
     fn end(&mut self) -> Verdict {
-        if let Role::Connect { attempt, .. } = &mut self.role
-            && let Some(begun) = attempt.take()
-        {
-            let fd = begun.as_raw_fd();
-            let _ = self.owner.group.io.registry().deregister(&mut SourceFd(&fd));
-        }
+        self.end_with(false)
+    }
+
+    fn end_with(&mut self, forget: bool) -> Verdict {
+        self.drop_attempt();
         if let Some(connection) = self.connection.take() {
             let Remains { outbound, inbound, .. } = connection.close();
             if let (Some(outbound), Some(inbound)) = (outbound, inbound) {
@@ -604,7 +659,7 @@ impl Session {
         }
         self.close_pipe();
         if !self.stopping && matches!(self.role, Role::Connect { .. }) {
-            self.owner.mailbox.post(Command::EndpointGone(self.id));
+            self.owner.mailbox.post(Command::EndpointGone { session: self.id, forget });
         }
         Verdict::Over
     }

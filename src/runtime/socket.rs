@@ -168,6 +168,7 @@ impl Socket {
                 let attachment = Attachment { subscribe_to_all, locally_initiated: false };
                 let pipe = self.attach(end, Link::Inproc { link: link.clone(), side: 1 }, attachment);
                 link.set_pipe(1, pipe);
+                self.pipes.look_for_end(pipe);
             }
             Command::AttachSession { end, link, connection, metadata, subscribe_to_all, local } => {
                 let attachment = Attachment { subscribe_to_all, locally_initiated: local };
@@ -175,8 +176,8 @@ impl Socket {
                 let pipe = self.insert(end, Link::Session { link, connection: Some(connection) });
                 link_too.set_pipe(pipe);
                 self.pipes.set_metadata(pipe, Some(metadata));
-                self.greet(pipe);
                 with_pattern!(self, attached, pipe, attachment);
+                self.pipes.look_for_end(pipe);
             }
             Command::Connected { pipe, connection, metadata } => {
                 self.pipes.set_metadata(pipe, Some(metadata));
@@ -201,7 +202,12 @@ impl Socket {
             }
             Command::Hiccup(pipe) => with_pattern!(self, hiccuped, pipe),
             Command::PeerMarks(pipe, send, receive) => self.pipes.set_peer_marks(pipe, send, receive),
-            Command::EndpointGone(session) => self.endpoints.retain(|endpoint| !endpoint.is_session(session)),
+            Command::EndpointGone { session, forget: true } => {
+                self.endpoints.retain(|endpoint| !endpoint.is_session(session));
+            }
+            Command::EndpointGone { session, forget: false } => {
+                self.endpoints.iter_mut().filter(|known| known.is_session(session)).for_each(Endpoint::end);
+            }
             Command::Stop => {
                 self.monitor.stop();
                 self.stopped = true;
@@ -228,21 +234,9 @@ impl Socket {
     /// Takes the pipe of a session that connects in.
     pub(super) fn attach_session(&mut self, end: PipeEnd, link: Link) -> PipeId {
         let pipe = self.insert(end, link);
-        self.greet(pipe);
         let attachment = Attachment { subscribe_to_all: false, locally_initiated: true };
         with_pattern!(self, attached, pipe, attachment);
         pipe
-    }
-
-    /// `ZMQ_HELLO_MSG` goes before everything else.
-    fn greet(&mut self, pipe: PipeId) {
-        if self.kind.sends_hello()
-            && !self.options.hello_msg.is_empty()
-            && let Ok(mut hello) = Message::from_slice(&self.options.hello_msg)
-        {
-            self.pipes.write(pipe, &mut hello);
-            self.pipes.flush(pipe);
-        }
     }
 
     fn link(&mut self, pipe: PipeId) -> Option<&mut Link> {

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use socket2::{SockAddr, Socket};
 
-use super::{Scheme, Stream, ipc, tcp};
+use super::{Scheme, Stream, Unopened, ipc, tcp};
 use crate::error::{Error, Result};
 use crate::options::Options;
 
@@ -56,7 +56,7 @@ impl Connector {
     ///
     /// Errors: `EINVAL` for an unknown host or a bad port, `ENODEV` for an unknown source address, and what
     /// `socket`(2), `bind`(2) and `connect`(2) say. All of them may be over at the next attempt.
-    pub fn start(&self, options: &Options) -> Result<Attempt> {
+    pub fn start(&self, options: &Options) -> Result<Attempt, Unopened> {
         let (socket, address, tcp) = match &self.target {
             Target::Tcp(address) => {
                 let (socket, address) = tcp::open_to_connect(address, options)?;
@@ -67,9 +67,14 @@ impl Connector {
         let connected = match socket.connect(&address) {
             Ok(()) => true,
             Err(error) if matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR)) => false,
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(Unopened::closing(&socket, error)),
         };
         Ok(Attempt { socket, tcp, connected })
+    }
+
+    /// Whether a refusal may be the end of it (`ZMQ_RECONNECT_STOP_CONN_REFUSED`, which is for tcp).
+    pub fn heeds_refusal(&self) -> bool {
+        matches!(self.target, Target::Tcp(_))
     }
 }
 

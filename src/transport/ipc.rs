@@ -10,6 +10,7 @@ use nix::sys::socket::sockopt::PeerCredentials;
 use nix::unistd::{Gid, Group, Uid, User};
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use super::Unopened;
 use crate::error::{Error, Result};
 use crate::options::Options;
 
@@ -41,7 +42,10 @@ pub(super) fn open() -> Result<Socket> {
 }
 
 /// Opens a listening socket. An address that begins with `*` makes a folder of its own for it.
-pub(super) fn listen(address: &str, options: &Options) -> Result<(Socket, Option<TemporaryDirectory>)> {
+pub(super) fn listen(
+    address: &str,
+    options: &Options,
+) -> Result<(Socket, Option<TemporaryDirectory>), Unopened> {
     let directory = if address.starts_with('*') { Some(TemporaryDirectory::new()?) } else { None };
     let path = directory.as_ref().map(TemporaryDirectory::socket_path);
     let address = match &path {
@@ -54,9 +58,10 @@ pub(super) fn listen(address: &str, options: &Options) -> Result<(Socket, Option
         let _ = std::fs::remove_file(address);
     }
     let socket = open()?;
-    socket.bind(&name)?;
-    socket.listen(options.backlog)?;
-    Ok((socket, directory))
+    match socket.bind(&name).and_then(|()| socket.listen(options.backlog)) {
+        Ok(()) => Ok((socket, directory)),
+        Err(error) => Err(Unopened::closing(&socket, error)),
+    }
 }
 
 /// Whether the peer of an ipc connection may stay: it must match one of the filters

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use socket2::Socket;
 
-use super::{Scheme, Stream, ipc, tcp};
+use super::{Scheme, Stream, Unopened, ipc, tcp};
 use crate::error::{Error, Result};
 use crate::options::Options;
 use crate::sys::descriptor::Adopted;
@@ -45,7 +45,7 @@ impl Listener {
     /// Errors: those of `zmq_bind`(3): `EINVAL`, `ENODEV`, `EADDRINUSE`, `EADDRNOTAVAIL`, `ENAMETOOLONG`, and whatever
     /// the system says. `EBADF` or `ENOTSOCK` for a descriptor that is no socket, `EADDRINUSE` for one that
     /// another listener has.
-    pub fn bind(scheme: Scheme, address: &str, options: &Options) -> Result<Self> {
+    pub fn bind(scheme: Scheme, address: &str, options: &Options) -> Result<Self, Unopened> {
         let mut directory = None;
         let socket = match scheme {
             Scheme::Tcp | Scheme::Ipc if options.use_fd != -1 => {
@@ -62,7 +62,7 @@ impl Listener {
                 directory = wildcard;
                 ListeningSocket::Own(socket)
             }
-            _ => return Err(Error::ProtocolNotSupported),
+            _ => return Err(Error::ProtocolNotSupported.into()),
         };
         let mut listener = Self { scheme, socket, endpoint: String::new(), directory };
         let name = listener.socket().local_addr();

@@ -16,6 +16,28 @@ pub use stream::Stream;
 
 use crate::error::{Error, Result};
 use crate::options::{Options, SocketType};
+use std::os::fd::{AsRawFd, RawFd};
+
+/// Why a socket could not be opened, and its descriptor if it had come that far: monitors hear that it was closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unopened {
+    /// The reason.
+    pub error: Error,
+    /// What the descriptor was.
+    pub closed: Option<RawFd>,
+}
+
+impl Unopened {
+    fn closing(socket: &impl AsRawFd, error: impl Into<Error>) -> Self {
+        Self { error: error.into(), closed: Some(socket.as_raw_fd()) }
+    }
+}
+
+impl<E: Into<Error>> From<E> for Unopened {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), closed: None }
+    }
+}
 
 /// The part of an endpoint before `://`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

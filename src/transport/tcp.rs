@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 
+use super::Unopened;
 use super::resolve::{Rules, resolve};
 use super::stream::tcp_endpoint;
 use crate::error::{Error, Result};
@@ -45,21 +46,25 @@ pub(super) fn check_connect_address(address: &str) -> Result<()> {
 }
 
 /// Opens a listening socket.
-pub(super) fn listen(address: &str, options: &Options) -> Result<Socket> {
+pub(super) fn listen(address: &str, options: &Options) -> Result<Socket, Unopened> {
     let (socket, resolved) = open(address, true, options)?;
-    socket.set_reuse_address(true)?;
-    socket.bind(&resolved.address.into())?;
-    socket.listen(options.backlog)?;
-    Ok(socket)
+    let bound = socket
+        .set_reuse_address(true)
+        .and_then(|()| socket.bind(&resolved.address.into()))
+        .and_then(|()| socket.listen(options.backlog));
+    match bound {
+        Ok(()) => Ok(socket),
+        Err(error) => Err(Unopened::closing(&socket, error)),
+    }
 }
 
 /// Opens a socket that can be connected to the address returned.
-pub(super) fn open_to_connect(address: &str, options: &Options) -> Result<(Socket, SocketAddr)> {
+pub(super) fn open_to_connect(address: &str, options: &Options) -> Result<(Socket, SocketAddr), Unopened> {
     let (socket, resolved) = open(address, false, options)?;
     if let Some(source) = resolved.source {
         // So that several connections can share a source port, each to another server.
-        socket.set_reuse_address(true)?;
-        socket.bind(&source.into())?;
+        let bound = socket.set_reuse_address(true).and_then(|()| socket.bind(&source.into()));
+        bound.map_err(|error| Unopened::closing(&socket, error))?;
     }
     Ok((socket, resolved.address))
 }

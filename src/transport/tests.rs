@@ -22,7 +22,7 @@ fn ipv6() -> Options {
 
 fn bind(endpoint: &str, options: &Options) -> Result<Listener> {
     let (scheme, address) = parse_endpoint(endpoint)?;
-    Listener::bind(scheme, address, options)
+    Listener::bind(scheme, address, options).map_err(|unopened| unopened.error)
 }
 
 fn connector(endpoint: &str) -> Result<Connector> {
@@ -42,7 +42,7 @@ fn wait(descriptor: &impl AsFd, interest: Interest) {
 }
 
 fn connect(endpoint: &str, options: &Options) -> Result<Stream> {
-    let attempt = connector(endpoint)?.start(options)?;
+    let attempt = connector(endpoint)?.start(options).map_err(|unopened| unopened.error)?;
     if !attempt.is_connected() {
         wait(&attempt, Interest::WRITABLE);
     }
@@ -161,7 +161,12 @@ fn tcp_binds() {
                 assert_ne!(port.parse::<u16>(), Ok(0));
                 format!("{host}:*")
             });
-            assert_eq!(got.as_deref().map_err(|error| *error), expected, "{address:?} ipv6 {}", options.ipv6);
+            assert_eq!(
+                got.as_deref().map_err(|unopened| unopened.error),
+                expected,
+                "{address:?} ipv6 {}",
+                options.ipv6
+            );
         }
     }
 }
@@ -220,7 +225,7 @@ fn unknown_hosts_show_at_the_attempt() {
         ("1.2.3.4:0;127.0.0.1:1234", Error::AddressNotAvailable),
     ] {
         let connector = Connector::new(Scheme::Tcp, address).unwrap();
-        assert_eq!(connector.start(&options()).unwrap_err(), expected, "{address}");
+        assert_eq!(connector.start(&options()).unwrap_err().error, expected, "{address}");
     }
 }
 
