@@ -75,6 +75,8 @@ impl Socket {
             self.context.inproc.bind(address, party)?;
             self.endpoints.push(Endpoint { name: endpoint.to_owned(), what: What::InprocBound });
             self.options.last_endpoint = endpoint.as_bytes().to_vec();
+            // Those that had connected before: what this socket has to say first (subscriptions) goes out now.
+            let _ = self.process();
             return Ok(());
         }
         let owner = self.owner()?;

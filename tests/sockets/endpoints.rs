@@ -1,0 +1,1 @@
+//! Binding, connecting and undoing them.

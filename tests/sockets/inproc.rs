@@ -1,0 +1,62 @@
+//! The transport inproc.
+
+use crate::support::{Context, eventually};
+use zmq::ffi::constants::*;
+
+#[test]
+fn a_socket_that_binds_subscribes_at_once_at_those_that_connected_before() {
+    let context = Context::new();
+    let publisher = context.socket(ZMQ_PUB);
+    publisher.connect("inproc://a").unwrap();
+    let subscriber = context.socket(ZMQ_SUB);
+    subscriber.set_bytes(ZMQ_SUBSCRIBE, b"").unwrap();
+    subscriber.bind("inproc://a").unwrap();
+    publisher.send(b"news").unwrap();
+    assert_eq!(subscriber.try_recv().unwrap(), b"news");
+}
+
+#[test]
+fn a_changed_mark_counts_for_pipes_that_were_made_by_a_late_bind() {
+    let context = Context::new();
+    let (push, pull) = (context.socket(ZMQ_PUSH), context.socket(ZMQ_PULL));
+    pull.set(ZMQ_RCVHWM, 1).unwrap();
+    push.set(ZMQ_SNDHWM, 1).unwrap();
+    pull.connect("inproc://a").unwrap();
+    push.bind("inproc://a").unwrap();
+    push.set(ZMQ_SNDHWM, 5).unwrap();
+    assert_eq!(push.fill(100), 6);
+}
+
+#[test]
+fn a_mark_lowered_on_a_full_pipe_counts_when_that_was_read() {
+    let context = Context::new();
+    let (push, pull) = (context.socket(ZMQ_PUSH), context.socket(ZMQ_PULL));
+    pull.set(ZMQ_RCVHWM, 1).unwrap();
+    push.set(ZMQ_SNDHWM, 100).unwrap();
+    push.bind("inproc://a").unwrap();
+    pull.connect("inproc://a").unwrap();
+    assert_eq!(push.fill(1000), 101);
+    push.set(ZMQ_SNDHWM, 70).unwrap();
+    assert_eq!(push.fill(1000), 0);
+    let mut read = 0;
+    while pull.try_recv().is_ok() {
+        read += 1;
+    }
+    assert_eq!(read, 101);
+    assert_eq!(push.fill(1000), 71);
+}
+
+#[test]
+fn the_bound_peer_of_a_closed_socket_loses_its_pipe() {
+    let context = Context::new();
+    let router = context.socket(ZMQ_ROUTER);
+    router.set(ZMQ_ROUTER_MANDATORY, 1).unwrap();
+    router.bind("inproc://a").unwrap();
+    let dealer = context.socket(ZMQ_DEALER);
+    dealer.set_bytes(ZMQ_ROUTING_ID, b"d").unwrap();
+    dealer.connect("inproc://a").unwrap();
+    router.send_more(b"d").unwrap();
+    router.send(b"x").unwrap();
+    drop(dealer);
+    eventually("unreachable", || router.try_send_more(b"d") == Err(libc::EHOSTUNREACH));
+}
