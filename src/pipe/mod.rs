@@ -36,6 +36,14 @@ impl Mark {
         }
     }
 
+    /// The same sum from the other end.
+    fn seen_by_peer(self) -> Self {
+        match self.boost {
+            Some(boost) => Self { own: boost, boost: Some(self.own) },
+            None => self,
+        }
+    }
+
     /// After how many messages the reader grants credit; `usize::MAX`: never, as none is needed.
     fn low(self) -> usize {
         match self.limit() {
@@ -240,8 +248,11 @@ pub fn pipe(marks: Marks, conflate: bool) -> (PipeEnd, PipeEnd) {
         Some((send, receive)) => (Some(send), Some(receive)),
         None => (None, None),
     };
-    let (there_in, there_out) = direction(Mark { own: marks.send, boost: peer_receive }, conflate);
-    let (here_in, here_out) = direction(Mark { own: marks.receive, boost: peer_send }, conflate);
+    let (mut there_in, there_out) = direction(Mark { own: marks.send, boost: peer_receive }, conflate);
+    let (here_in, mut here_out) = direction(Mark { own: marks.receive, boost: peer_send }, conflate);
+    // What is one end's own part is the peer's part to the other end. The sum is the same.
+    there_in.mark = there_in.mark.seen_by_peer();
+    here_out.mark = here_out.mark.seen_by_peer();
     (PipeEnd { outbound: there_out, inbound: here_in }, PipeEnd { outbound: here_out, inbound: there_in })
 }
 

@@ -1,10 +1,15 @@
 //! Contexts and sockets for tests: thin wrappers of the C functions, which close what they opened.
+//! All of the API that tests may want, whether one does now or not.
+
+#![allow(dead_code)]
 
 use std::ffi::{CString, c_int, c_void};
 use std::ptr;
 use std::time::{Duration, Instant};
 
-use zmq::ffi::constants::{ZMQ_DONTWAIT, ZMQ_LAST_ENDPOINT, ZMQ_LINGER, ZMQ_RCVMORE, ZMQ_RCVTIMEO, ZMQ_SNDMORE, ZMQ_SNDTIMEO};
+use zmq::ffi::constants::{
+    ZMQ_DONTWAIT, ZMQ_LAST_ENDPOINT, ZMQ_LINGER, ZMQ_RCVMORE, ZMQ_RCVTIMEO, ZMQ_SNDMORE, ZMQ_SNDTIMEO,
+};
 use zmq::ffi::context::{zmq_ctx_new, zmq_ctx_shutdown, zmq_ctx_term};
 use zmq::ffi::socket::*;
 
@@ -147,9 +152,7 @@ impl Socket {
     pub fn get(&self, option: c_int) -> Outcome<i32> {
         let (mut value, mut len) = (0_i32, size_of::<i32>());
         // SAFETY: room for an int.
-        outcome(unsafe {
-            zmq_getsockopt(self.0, option, ptr::from_mut(&mut value).cast(), &mut len)
-        })?;
+        outcome(unsafe { zmq_getsockopt(self.0, option, ptr::from_mut(&mut value).cast(), &mut len) })?;
         Ok(value)
     }
 
@@ -157,10 +160,8 @@ impl Socket {
         let mut text = [0_u8; 256];
         let mut len = text.len();
         // SAFETY: room for `len` bytes.
-        outcome(unsafe {
-            zmq_getsockopt(self.0, ZMQ_LAST_ENDPOINT, text.as_mut_ptr().cast(), &mut len)
-        })
-        .expect("an endpoint");
+        outcome(unsafe { zmq_getsockopt(self.0, ZMQ_LAST_ENDPOINT, text.as_mut_ptr().cast(), &mut len) })
+            .expect("an endpoint");
         String::from_utf8(text[..len - 1].to_vec()).expect("text")
     }
 
