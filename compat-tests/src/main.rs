@@ -280,8 +280,10 @@ fn measure_reference(args: &Args) -> Result<(), String> {
     let cases = Cases::load()?;
     let mut runs = ReferenceRuns { runs: args.repeat as u64, ..Default::default() };
     for judged in reference_runs(args, &cases)?.into_iter().flatten() {
-        let longest = runs.seconds.entry(judged.name.clone()).or_default();
-        *longest = longest.max(judged.run.seconds);
+        if judged.run.end.is_some_and(unity::End::is_orderly) {
+            let longest = runs.seconds.entry(judged.name.clone()).or_default();
+            *longest = longest.max(judged.run.seconds);
+        }
         for (case, _) in judged.verdicts.iter().filter(|(_, v)| v.is_unexpected()) {
             *runs.failures.entry(judged.name.clone()).or_default().entry(case.clone()).or_default() += 1;
         }
