@@ -32,7 +32,7 @@ part() {
 
 part library $cargo test --no-fail-fast
 part installation scripts/test-install.sh
-part judge $cargo test --manifest-path compat-tests/Cargo.toml
+part judge $cargo test --no-fail-fast --manifest-path compat-tests/Cargo.toml
 part upstream $cargo run --quiet --manifest-path compat-tests/Cargo.toml -- ours
 
 printf '\n'

@@ -1,0 +1,168 @@
+//! Our library and the reference library in two processes, talking to each other: every stable pair of socket types, either library on either
+//! side, tcp and ipc, all sizes, and again after either side was killed.
+//!
+//! `cargo test --test interop -- [--list] [TEXT]...` runs the scenarios whose name contains one of the texts. `INTEROP_OURS=FILE` takes that library in the place of ours.
+
+#![deny(unsafe_code)]
+
+#[allow(unsafe_code)]
+mod api;
+mod control;
+mod frame;
+#[allow(unsafe_code)]
+mod peer;
+mod scenario;
+mod wire;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use control::{Control, Failure, PEER, Step};
+use scenario::Scenario;
+
+/// Scenarios at a time. They wait for each other's processes more than they compute.
+const WORKERS: usize = 3;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match args.as_slice() {
+        [flag, library] if flag == PEER => peer::run(Path::new(library)).map(|()| true),
+        _ => drive(&args),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Upstream's library, which the judge builds.
+fn reference_library() -> Result<PathBuf, String> {
+    let output = Command::new(env!("CARGO_BIN_EXE_compat-tests"))
+        .arg("build-reference")
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|e| e.to_string())?;
+    let folder = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if output.status.success() {
+        Ok(PathBuf::from(folder).join("libzmq.so.5"))
+    } else {
+        Err("the reference library does not build".to_owned())
+    }
+}
+
+/// Ours, built for release.
+fn our_library() -> Result<PathBuf, String> {
+    if let Some(file) = std::env::var_os("INTEROP_OURS") {
+        return Ok(file.into());
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("the package has no parent folder")?;
+    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--release", "--quiet", "--lib", "--manifest-path"])
+        .arg(root.join("Cargo.toml"))
+        .env_remove("CARGO_TARGET_DIR")
+        .status()
+        .map_err(|e| format!("cargo build: {e}"))?;
+    if !status.success() {
+        return Err("the library does not build".to_owned());
+    }
+    Ok(root.join("target/release/libzmq.so"))
+}
+
+struct Driver {
+    ours: PathBuf,
+    reference: PathBuf,
+    scenarios: Vec<Scenario>,
+    next: AtomicUsize,
+    failures: Mutex<Vec<String>>,
+    folder: PathBuf,
+}
+
+fn drive(args: &[String]) -> Result<bool, String> {
+    let texts: Vec<&String> = args.iter().filter(|arg| !arg.starts_with("--")).collect();
+    let mut scenarios = Scenario::all();
+    scenarios.retain(|s| texts.is_empty() || texts.iter().any(|text| s.name().contains(text.as_str())));
+    if args.iter().any(|arg| arg == "--list") {
+        scenarios.iter().for_each(|scenario| println!("{}: test", scenario.name()));
+        return Ok(true);
+    }
+    if scenarios.is_empty() {
+        // The filter was meant for another of the package's tests.
+        println!("0 passed, 0 failed");
+        return Ok(true);
+    }
+    let total = scenarios.len();
+    let driver = Driver {
+        ours: our_library()?,
+        reference: reference_library()?,
+        scenarios,
+        next: AtomicUsize::new(0),
+        failures: Mutex::default(),
+        folder: std::env::temp_dir().join(format!("interop-{}", std::process::id())),
+    };
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for worker in 0..WORKERS {
+            let driver = &driver;
+            scope.spawn(move || driver.work(worker));
+        }
+    });
+    // Sockets of processes that were killed lie about in it.
+    let _ = std::fs::remove_dir_all(&driver.folder);
+    let failures = driver.failures.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    for failure in &failures {
+        println!("FAIL {failure}");
+    }
+    println!("{total} scenarios in {:.1} s", start.elapsed().as_secs_f64());
+    println!("{} passed, {} failed", total - failures.len(), failures.len());
+    Ok(failures.is_empty())
+}
+
+impl Driver {
+    fn start(&self) -> Step<(Control, Control)> {
+        Ok((Control::start("ours", &self.ours)?, Control::start("reference", &self.reference)?))
+    }
+
+    fn fail(&self, failure: String) {
+        self.failures.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(failure);
+    }
+
+    fn work(&self, worker: usize) {
+        let folder = self.folder.join(worker.to_string());
+        if let Err(error) = std::fs::create_dir_all(&folder) {
+            return self.fail(format!("{}: {error}", folder.display()));
+        }
+        let mut peers = None;
+        while let Some(scenario) = self.scenarios.get(self.next.fetch_add(1, Ordering::Relaxed)) {
+            if let Err(failure) = self.run(scenario, &mut peers, &folder) {
+                self.fail(format!("{}: {failure}", scenario.name()));
+                peers = None; // whatever state they are in
+            }
+        }
+        // Contexts that have seen all this still end, and their processes in good order.
+        if let Some((mut ours, mut reference)) = peers
+            && let Err(failure) = ours.finish().and_then(|()| reference.finish())
+        {
+            self.fail(format!("the end: {failure}"));
+        }
+    }
+
+    fn run(
+        &self,
+        scenario: &Scenario,
+        peers: &mut Option<(Control, Control)>,
+        folder: &Path,
+    ) -> Result<(), Failure> {
+        let (ours, reference) = match peers {
+            Some(running) => running,
+            None => peers.insert(self.start()?),
+        };
+        scenario.run(ours, reference, folder)
+    }
+}

@@ -1,0 +1,311 @@
+//! One pair of socket types, one transport, one way round: everything that they exchange in good health, or after one side was killed.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::control::{Control, Failure, Step, option};
+use crate::frame::Frame;
+use crate::wire::{Kind, SIDES, Side, Wire};
+
+/// Sizes at which an encoding, a buffer or a message's form changes, and large ones.
+const SIZES: [usize; 16] =
+    [0, 1, 33, 34, 254, 255, 256, 257, 8191, 8192, 8193, 65_535, 65_536, 65_537, 1 << 20, 8 << 20];
+/// The parts of some messages.
+const MULTIPART: [&[usize]; 4] = [&[0, 1, 255, 256], &[8192, 0, 65_536, 0], &[34; 40], &[1 << 20, 1, 33]];
+/// Messages in a burst.
+const BURST: usize = 5_000;
+
+/// The pairs of types that may talk to each other. Each is run both ways round.
+const PAIRS: [(Kind, Kind); 13] = [
+    (Kind::Pair, Kind::Pair),
+    (Kind::Pub, Kind::Sub),
+    (Kind::Pub, Kind::Xsub),
+    (Kind::Xpub, Kind::Sub),
+    (Kind::Xpub, Kind::Xsub),
+    (Kind::Req, Kind::Rep),
+    (Kind::Req, Kind::Router),
+    (Kind::Dealer, Kind::Rep),
+    (Kind::Dealer, Kind::Router),
+    (Kind::Dealer, Kind::Dealer),
+    (Kind::Router, Kind::Router),
+    (Kind::Push, Kind::Pull),
+    (Kind::Stream, Kind::Stream),
+];
+
+/// What is done with a pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// Messages of all sizes.
+    Messages,
+    /// SIGKILL for the one side, then for the other.
+    Reconnection,
+}
+
+/// See the module's text.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The types, bound side first.
+    pub kinds: [Kind; 2],
+    /// Whether our library is the one that binds.
+    pub ours_binds: bool,
+    /// `tcp` or `ipc`
+    pub transport: &'static str,
+    /// What is done.
+    pub subject: Subject,
+}
+
+impl Scenario {
+    /// All of them.
+    pub fn all() -> Vec<Self> {
+        let mut all = Vec::new();
+        for (one, other) in PAIRS {
+            let orders = if one == other { vec![[one, other]] } else { vec![[one, other], [other, one]] };
+            for kinds in orders {
+                for transport in ["tcp", "ipc"] {
+                    // STREAM speaks to tcp only.
+                    if transport == "ipc" && one == Kind::Stream {
+                        continue;
+                    }
+                    for ours_binds in [true, false] {
+                        for subject in [Subject::Messages, Subject::Reconnection] {
+                            all.push(Self { kinds, ours_binds, transport, subject });
+                        }
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> String {
+        let [bound, connected] = self.kinds;
+        let (binds, connects) = if self.ours_binds { ("ours", "reference") } else { ("reference", "ours") };
+        let subject = format!("{:?}", self.subject).to_lowercase();
+        format!(
+            "{subject}: {bound:?} bound by {binds}, {connected:?} connected by {connects}, {}",
+            self.transport
+        )
+    }
+
+    /// Runs it. `folder` is for sockets in the file system.
+    pub fn run(&self, ours: &mut Control, reference: &mut Control, folder: &Path) -> Step<()> {
+        let endpoint = match self.transport {
+            "tcp" => "tcp://127.0.0.1:*".to_owned(),
+            _ => format!("ipc://{}/socket", folder.display()),
+        };
+        let peers = if self.ours_binds { [ours, reference] } else { [reference, ours] };
+        let resilient = self.subject == Subject::Reconnection;
+        let mut wire = Wire { peers, kinds: self.kinds, endpoint, resilient };
+        wire.open(Side::Bound)?;
+        wire.open(Side::Connected)?;
+        match self.subject {
+            Subject::Messages => messages(&mut wire)?,
+            Subject::Reconnection => reconnection(&mut wire)?,
+        }
+        wire.close()
+    }
+}
+
+fn payloads() -> Vec<Vec<Frame>> {
+    let mut seed = 0;
+    let mut frame = |size: usize| {
+        seed += 1;
+        Frame::Pattern(size, seed)
+    };
+    let single: Vec<_> = SIZES.iter().map(|size| vec![frame(*size)]).collect();
+    let multipart: Vec<_> =
+        MULTIPART.iter().map(|sizes| sizes.iter().map(|size| frame(*size)).collect()).collect();
+    [single, multipart].concat()
+}
+
+/// The side that publishes, if it is that family.
+fn publisher(wire: &Wire) -> Option<Side> {
+    wire.side_of(Kind::Pub).or(wire.side_of(Kind::Xpub))
+}
+
+/// The side that asks, if it is that family.
+fn client(wire: &Wire) -> Option<Side> {
+    let server = wire.side_of(Kind::Rep);
+    server.map(Side::other).or(wire.side_of(Kind::Req))
+}
+
+fn messages(wire: &mut Wire) -> Step<()> {
+    if wire.side_of(Kind::Stream).is_some() {
+        bytes(wire)
+    } else if let Some(publisher) = publisher(wire) {
+        publications(wire, publisher)
+    } else if let Some(client) = client(wire) {
+        requests(wire, client)
+    } else if let Some(push) = wire.side_of(Kind::Push) {
+        wire.stream(push, &payloads())?;
+        burst(wire, push)
+    } else {
+        // The dealer first: the router has to know it.
+        let first = wire.side_of(Kind::Dealer).unwrap_or(Side::Connected);
+        if wire.kind(first) == Kind::Router {
+            wire.get_through(first)?;
+            wire.get_through(first.other())?;
+        }
+        wire.stream(first, &payloads())?;
+        wire.stream(first.other(), &payloads())?;
+        if wire.side_of(Kind::Router).is_none() {
+            burst(wire, first)?;
+            burst(wire, first.other())?;
+        }
+        Ok(())
+    }
+}
+
+fn requests(wire: &mut Wire, client: Side) -> Step<()> {
+    for payload in payloads() {
+        wire.stream(client, std::slice::from_ref(&payload))?;
+        wire.stream(client.other(), &[payload])?;
+    }
+    Ok(())
+}
+
+/// Many small messages, sent and received at the same time.
+fn burst(wire: &mut Wire, from: Side) -> Step<()> {
+    let at = from.other();
+    wire.at(from).tell(&format!("burst {} {BURST}", from.name()))?;
+    let counted = wire.at(at).ask(&format!("count {} {BURST}", at.name()))?;
+    wire.at(from).answer("burst")?;
+    if counted == "all" { Ok(()) } else { Err(Failure::Broken(counted)) }
+}
+
+fn publications(wire: &mut Wire, publisher: Side) -> Step<()> {
+    let subscriber = publisher.other();
+    let name = subscriber.name();
+    let has_xpub = wire.kind(publisher) == Kind::Xpub;
+    let has_xsub = wire.kind(subscriber) == Kind::Xsub;
+    // A bound subscriber subscribes when a call of its program finds the new connection, so it has to be trying to receive.
+    wire.get_through(publisher)?;
+    if has_xpub {
+        wire.expect(publisher, &[Frame::of([1])])?;
+    }
+    wire.stream(publisher, &payloads())?;
+
+    // From everything to one topic: first the topic is added, then everything is removed.
+    let topic = b"topic with more than enough bytes to be no small message".to_vec();
+    if has_xsub {
+        wire.at(subscriber).send(name, &[Frame::of([&[1], topic.as_slice()].concat())])?;
+        wire.at(subscriber).send(name, &[Frame::of([0])])?;
+    } else {
+        wire.at(subscriber).bytes(name, option::SUBSCRIBE, &topic)?;
+        wire.at(subscriber).bytes(name, option::UNSUBSCRIBE, b"")?;
+    }
+    if has_xpub {
+        wire.expect(publisher, &[Frame::of([&[1], topic.as_slice()].concat())])?;
+        wire.expect(publisher, &[Frame::of([0])])?;
+        if has_xsub {
+            // Messages that aren't subscriptions travel upwards too.
+            wire.stream(subscriber, &[vec![Frame::of("upwards"), Frame::Pattern(70_000, 5)]])?;
+        }
+        wire.at(publisher).send(publisher.name(), &[Frame::of("another topic"), Frame::of("body")])?;
+    } else {
+        unwanted(wire, publisher)?;
+    }
+    wire.stream(publisher, &[vec![Frame::of(topic), Frame::Pattern(70_000, 6)]])
+}
+
+/// A PUB can't see when a subscription has been withdrawn: publishes something else until it no longer comes.
+fn unwanted(wire: &mut Wire, publisher: Side) -> Step<()> {
+    let subscriber = publisher.other();
+    for _ in 0..200 {
+        wire.at(publisher).send(publisher.name(), &[Frame::of("another topic")])?;
+        if wire.at(subscriber).recv_soon(subscriber.name(), 30)?.is_none() {
+            return Ok(());
+        }
+    }
+    Err(Failure::Broken("what was unsubscribed still comes".to_owned()))
+}
+
+/// The name of a STREAM's connection, from the empty message that reports its beginning or end.
+fn stream_notice(wire: &mut Wire, at: Side) -> Step<Frame> {
+    let received = wire.at(at).recv(at.name())?;
+    match received.as_slice() {
+        [id, empty] if empty == "=" && id.len() == 11 => {
+            Frame::parse(id).ok_or_else(|| Failure::Broken(id.clone()))
+        }
+        _ => Err(Failure::Broken(format!("{received:?} is no notice of a connection"))),
+    }
+}
+
+fn stream_exchange(wire: &mut Wire, ids: &[Frame; 2], sizes: &[usize]) -> Step<()> {
+    for side in SIDES {
+        let at = side.other();
+        for (seed, size) in sizes.iter().filter(|size| **size > 0).enumerate() {
+            let body = Frame::Pattern(*size, seed as u64);
+            let frames = format!("{} {}", ids[side as usize].to_text(), body.to_text());
+            wire.at(side).tell(&format!("send {} {frames}", side.name()))?;
+            let gathered = wire.at(at).ask(&format!("gather {} {size}", at.name()))?;
+            wire.at(side).answer("send")?;
+            if gathered != body.report() {
+                return Err(Failure::Broken(format!("{size} bytes have changed on the way")));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn bytes(wire: &mut Wire) -> Step<()> {
+    let ids = [stream_notice(wire, Side::Bound)?, stream_notice(wire, Side::Connected)?];
+    stream_exchange(wire, &ids, &SIZES)
+}
+
+/// Whatever the pair of types can say to each other comes through.
+fn contact(wire: &mut Wire) -> Step<()> {
+    if let Some(publisher) = publisher(wire) {
+        return wire.get_through(publisher);
+    }
+    if let Some(client) = client(wire) {
+        return wire.get_request_through(client);
+    }
+    if let Some(push) = wire.side_of(Kind::Push) {
+        return wire.get_through(push);
+    }
+    let first = wire.side_of(Kind::Dealer).unwrap_or(Side::Connected);
+    wire.get_through(first)?;
+    wire.get_through(first.other())
+}
+
+/// Lets the survivor see that its peer has gone. Pipes end while their socket's program makes calls, and take two of them; a PAIR that gets a new
+/// connection before that turns it down for good.
+fn notice(wire: &mut Wire, survivor: Side) -> Step<()> {
+    for _ in 0..4 {
+        wire.at(survivor).ask(&format!("events {}", survivor.name()))?;
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
+}
+
+fn reconnection(wire: &mut Wire) -> Step<()> {
+    if wire.side_of(Kind::Stream).is_some() {
+        return stream_reconnection(wire);
+    }
+    contact(wire)?;
+    for victim in [Side::Connected, Side::Bound] {
+        wire.at(victim).kill_and_restart()?;
+        notice(wire, victim.other())?;
+        wire.open(victim)?;
+        contact(wire)?;
+    }
+    Ok(())
+}
+
+fn stream_reconnection(wire: &mut Wire) -> Step<()> {
+    let mut ids = [stream_notice(wire, Side::Bound)?, stream_notice(wire, Side::Connected)?];
+    stream_exchange(wire, &ids, &[1, 70_000])?;
+    for victim in [Side::Connected, Side::Bound] {
+        let survivor = victim.other();
+        wire.at(victim).kill_and_restart()?;
+        if stream_notice(wire, survivor)? != ids[survivor as usize] {
+            return Err(Failure::Broken("another connection has ended".to_owned()));
+        }
+        wire.open(victim)?;
+        ids = [stream_notice(wire, Side::Bound)?, stream_notice(wire, Side::Connected)?];
+        stream_exchange(wire, &ids, &[1, 70_000])?;
+    }
+    Ok(())
+}
