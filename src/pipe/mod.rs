@@ -80,7 +80,15 @@ impl Outbound {
 
     /// Whether there is room; if there isn't, the reader will owe a wake-up when there is.
     pub fn wait_for_room(&mut self) -> bool {
-        self.has_room() || (!self.queue.sleep(self.consumed) && self.has_room())
+        // If the count has moved there usually is room, but not if the mark was lowered meanwhile.
+        loop {
+            if self.has_room() {
+                return true;
+            }
+            if self.queue.sleep(self.consumed) {
+                return false;
+            }
+        }
     }
 
     /// Writes one part, whether there is room or not. It isn't seen before `flush`.

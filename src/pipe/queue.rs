@@ -337,7 +337,17 @@ impl<T> Consumer<T> {
             return true;
         }
         self.tail = self.shared.producer.0.tail.load(Ordering::SeqCst);
-        self.read != self.tail
+        self.read != self.tail && (!self.conflate || self.has_latest())
+    }
+
+    /// The producer may have replaced an item by one that it hadn't published, which was taken then.
+    #[cold]
+    fn has_latest(&mut self) -> bool {
+        let there = self.shared.latest.as_ref().is_some_and(|latest| latest.lock().is_some());
+        if !there {
+            self.read = self.tail;
+        }
+        there
     }
 
     /// The next item, left in the queue.

@@ -280,13 +280,11 @@ impl Pipes {
         }
     }
 
-    /// Sees whether the peer had closed its end before anybody could tell it by which name the pipe goes here.
-    pub fn look_for_end(&mut self, id: PipeId) {
+    /// Whether the peer has closed its end, though nobody could tell it here as long as the pipe's name wasn't known.
+    pub fn is_closed(&self, id: PipeId) -> bool {
         // The name was published before; the peer closes first and looks for the name then. One of the two sees the other.
         fence(Ordering::SeqCst);
-        if self.get(id).is_some_and(|pipe| pipe.inbound.is_closed()) {
-            self.peer_closed(id);
-        }
+        self.get(id).is_some_and(|pipe| pipe.inbound.is_closed())
     }
 
     /// Whether the peer has closed its end.

@@ -400,6 +400,9 @@ impl Connection {
         }
         remains.cut = write.more;
         write.batch = WriteBatch::default();
+        drop(write);
+        // The socket may hold on to the connection until it is used the next time.
+        self.stream.shut_down();
         remains
     }
 

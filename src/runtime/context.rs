@@ -20,7 +20,7 @@ pub struct Context {
     state: Mutex<State>,
     /// Endpoints of the transport inproc.
     pub inproc: Registry,
-    /// Sockets, and sessions and listeners, closed sockets' ones included, that haven't ended yet.
+    /// Sockets, and what was bound or connected, by sockets that are closed too, and hasn't ended yet.
     live: AtomicUsize,
     /// Moves whenever something has ended; `term` sleeps on it.
     ended: AtomicU32,
@@ -105,13 +105,13 @@ impl Context {
         self.something_ended();
     }
 
-    /// A session or a listener begins; the context waits for it.
-    pub fn session_begins(&self) {
+    /// A listener, or sessions, begin; the context waits for them.
+    pub fn sessions_begin(&self) {
         self.live.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// ... and has ended.
-    pub fn session_ends(&self) {
+    /// ... and have ended.
+    pub fn sessions_end(&self) {
         self.something_ended();
     }
 

@@ -130,7 +130,6 @@ impl Socket {
             let (ours, theirs) = pipe(marks, self.options.effective_conflate());
             let link = SessionLink::new(io.clone(), id);
             let pipe = self.attach_session(ours, Link::Session { link: link.clone(), connection: None });
-            link.set_pipe(pipe);
             attached = Some(pipe);
             end_and_link = Some((theirs, link));
         }
@@ -146,9 +145,7 @@ impl Socket {
         let Joined { end, link, monitor } =
             self.context.inproc.connect(name, party, self.options.effective_conflate());
         let attachment = Attachment { subscribe_to_all: false, locally_initiated: true };
-        let pipe = self.attach(end, Link::Inproc { link: link.clone(), side: 0 }, attachment);
-        link.set_pipe(0, pipe);
-        // What the bound socket wrote before it knew the pipe's name is found by the pattern's first look.
+        let pipe = self.attach(end, Link::Inproc { link, side: 0 }, attachment);
         self.options.last_endpoint = endpoint.as_bytes().to_vec();
         self.endpoints.push(Endpoint { name: endpoint.to_owned(), what: What::InprocPipe(pipe) });
         self.settle();

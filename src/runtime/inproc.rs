@@ -118,7 +118,8 @@ impl Registry {
         socket.greet(&mut end, party.wants_routing_id);
         link.set_bound(socket.mailbox.clone());
         link.set_farewell(0, socket.disconnect.clone());
-        link.post(1, |pipe| Command::PeerMarks(pipe, socket.send, socket.receive));
+        let (send, receive) = (socket.send, socket.receive);
+        link.post(1, move |pipe| Command::PeerMarks(pipe, send, receive));
         link.post(1, Command::Readable);
         socket.mailbox.post(Command::AttachInproc { end, link, subscribe_to_all: false });
     }

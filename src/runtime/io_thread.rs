@@ -339,7 +339,10 @@ impl IoThread {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         match work(session, now) {
             Verdict::Live => {
-                if let Some(at) = session.next_timer() {
+                if let Some(at) = session.next_timer()
+                    && session.timer.is_none_or(|set| at < set)
+                {
+                    session.timer = Some(at);
                     self.timers.push(Reverse((at, id)));
                 }
             }
@@ -431,7 +434,11 @@ impl IoThread {
             self.timers.pop();
             if self.listeners.contains_key(&id) {
                 self.accept(id);
-            } else {
+            } else if let Some(session) = self.sessions.get_mut(&id)
+                && session.timer == Some(at)
+            {
+                // Else an earlier one was set after it, and has come.
+                session.timer = None;
                 self.with_session(id, Session::time_has_come);
             }
         }

@@ -29,19 +29,28 @@ pub struct InprocLink {
     sides: [Side; 2],
 }
 
+type MakeCommand = Box<dyn FnOnce(PipeId) -> Command + Send>;
+
 struct Side {
-    mailbox: Mutex<Option<Arc<Mailbox>>>,
-    pipe: OnceLock<PipeId>,
+    /// Where it is.
+    place: Mutex<Place>,
     /// What this side says last (the peer's `ZMQ_DISCONNECT_MSG`).
     farewell: Mutex<Vec<u8>>,
+}
+
+#[derive(Default)]
+struct Place {
+    mailbox: Option<Arc<Mailbox>>,
+    pipe: Option<PipeId>,
+    /// What was said to it before it had its end.
+    missed: Vec<MakeCommand>,
 }
 
 impl InprocLink {
     /// The side that connects is 0; the one that has bound is 1, and may come later.
     pub fn new(connecting: Arc<Mailbox>, bound: Option<Arc<Mailbox>>) -> Arc<Self> {
         let side = |mailbox| Side {
-            mailbox: Mutex::new(mailbox),
-            pipe: OnceLock::new(),
+            place: Mutex::new(Place { mailbox, ..Place::default() }),
             farewell: Mutex::default(),
         };
         Arc::new(Self { sides: [side(Some(connecting)), side(bound)] })
@@ -49,13 +58,18 @@ impl InprocLink {
 
     /// The bound socket has come.
     pub fn set_bound(&self, mailbox: Arc<Mailbox>) {
-        *self.sides[1].mailbox.lock() = Some(mailbox);
+        self.sides[1].place.lock().mailbox = Some(mailbox);
     }
 
     /// A side has taken its end in.
     pub fn set_pipe(&self, side: usize, pipe: PipeId) {
-        // A side is attached once.
-        let _ = self.sides[side].pipe.set(pipe);
+        let mut place = self.sides[side].place.lock();
+        place.pipe = Some(pipe);
+        for command in std::mem::take(&mut place.missed) {
+            if let Some(mailbox) = &place.mailbox {
+                mailbox.post(command(pipe));
+            }
+        }
     }
 
     /// What a side says last, when it closes the pipe.
@@ -68,14 +82,12 @@ impl InprocLink {
         std::mem::take(&mut self.sides[side].farewell.lock())
     }
 
-    /// Posts a command about the pipe to the side that isn't `from`. A side that hasn't taken its end in yet
-    /// needs no telling: it looks at everything when it does.
-    pub fn post(&self, from: usize, command: impl FnOnce(PipeId) -> Command) {
-        let to = &self.sides[1 - from];
-        if let Some(pipe) = to.pipe.get()
-            && let Some(mailbox) = &*to.mailbox.lock()
-        {
-            mailbox.post(command(*pipe));
+    /// Posts a command about the pipe to the side that isn't `from`; when it has its end, if it hasn't as yet.
+    pub fn post(&self, from: usize, command: impl FnOnce(PipeId) -> Command + Send + 'static) {
+        let mut to = self.sides[1 - from].place.lock();
+        match (&to.mailbox, to.pipe) {
+            (Some(mailbox), Some(pipe)) => mailbox.post(command(pipe)),
+            _ => to.missed.push(Box::new(command)),
         }
     }
 }

@@ -38,7 +38,6 @@ pub enum Outcome {
 impl ListenerEntry {
     /// A listener that `watch` sets going.
     pub fn new(id: SessionId, listener: Listener, endpoint: String, owner: Arc<Owner>) -> Self {
-        owner.context.session_begins();
         Self { id, listener, endpoints: Endpoints::listening(&endpoint), owner }
     }
 
@@ -92,6 +91,5 @@ impl ListenerEntry {
             Ok(()) => owner.monitor.emit(event::CLOSED, &[fd as u64], &endpoints),
             Err(error) => owner.monitor.emit(event::CLOSE_FAILED, &[error.errno() as u64], &endpoints),
         }
-        owner.context.session_ends();
     }
 }

@@ -17,14 +17,15 @@ use crate::sys::futex;
 use crate::sys::waiters::Waiters;
 use parking_lot::Mutex;
 use std::os::fd::RawFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use super::connection::Connection;
 use super::io_thread::SessionId;
 use super::link::{InprocLink, SessionLink};
 
-/// What is posted to a socket.
+/// What is posted to a socket. Connections aren't kept alive by it: a socket that nobody uses may have many such commands, of peers that have
+/// gone long ago.
 #[allow(missing_docs)] // the variants say what their fields are
 pub enum Command {
     /// A pipe to a peer's socket in this process.
@@ -33,13 +34,13 @@ pub enum Command {
     AttachSession {
         end: PipeEnd,
         link: Arc<SessionLink>,
-        connection: Arc<Connection>,
+        connection: Weak<Connection>,
         metadata: Arc<Metadata>,
         subscribe_to_all: bool,
         local: bool,
     },
     /// A session of this socket has a connection that the socket's callers may drive.
-    Connected { pipe: PipeId, connection: Arc<Connection>, metadata: Arc<Metadata> },
+    Connected { pipe: PipeId, connection: Weak<Connection>, metadata: Arc<Metadata> },
     /// ... and has lost it.
     Disconnected { pipe: PipeId },
     /// The peer behind the pipe has written.

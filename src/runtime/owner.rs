@@ -20,3 +20,24 @@ pub struct Owner {
     /// Who listens to the socket's events.
     pub monitor: Arc<Monitor>,
 }
+
+impl Owner {
+    /// For one `zmq_bind` or `zmq_connect`. The context waits until all that comes of that has ended: from now on, as the I/O thread
+    /// may hear of it later than the context of its end.
+    pub fn new(
+        context: Arc<Context>,
+        mailbox: Arc<Mailbox>,
+        group: Arc<Group>,
+        options: Options,
+        monitor: Arc<Monitor>,
+    ) -> Arc<Self> {
+        context.sessions_begin();
+        Arc::new(Self { context, mailbox, group, options, monitor })
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.context.sessions_end();
+    }
+}

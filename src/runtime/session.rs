@@ -96,6 +96,8 @@ pub struct Session {
     connect_until: Option<u64>,
     handshake_until: Option<u64>,
     linger_until: Option<u64>,
+    /// For when the I/O thread has set its timer.
+    pub timer: Option<u64>,
     /// The socket is closed or has disconnected: end when what is queued is written.
     stopping: bool,
 }
@@ -116,7 +118,6 @@ impl Session {
             Role::Connect { connector, .. } => Endpoints::connecting(connector.endpoint()),
             Role::Accept { stream } => stream.as_ref().map(Endpoints::accepted).unwrap_or_default(),
         };
-        owner.context.session_begins();
         Self {
             id,
             owner,
@@ -132,6 +133,7 @@ impl Session {
             connect_until: None,
             handshake_until: None,
             linger_until: None,
+            timer: None,
             stopping: false,
         }
     }
@@ -362,9 +364,10 @@ impl Session {
         metadata: &Arc<Metadata>,
         subscribe_to_all: bool,
     ) -> Option<PipeEnd> {
-        let (connection, metadata) = (connection.clone(), metadata.clone());
+        let metadata = metadata.clone();
         if let Some(end) = self.parked.take() {
             if let Some(pipe) = self.link.as_ref().and_then(|link| link.pipe()) {
+                let connection = Arc::downgrade(connection);
                 self.owner.mailbox.post(Command::Connected { pipe, connection, metadata });
             }
             return Some(end);
@@ -381,7 +384,7 @@ impl Session {
         self.owner.mailbox.post(Command::AttachSession {
             end: theirs,
             link,
-            connection,
+            connection: Arc::downgrade(connection),
             metadata,
             subscribe_to_all,
             local,
@@ -628,7 +631,7 @@ impl Session {
         if let Some(mut end) = self.parked.take() {
             let _ = end.outbound.close();
             end.inbound.abandon();
-            // The socket may be about to say by which name the pipe goes there; see `Pipes::look_for_end`.
+            // The socket may be about to say by which name the pipe goes there; see `Pipes::is_closed`.
             fence(Ordering::SeqCst);
         }
         if let Some(pipe) = self.link.take().and_then(|link| link.pipe()) {
@@ -662,11 +665,5 @@ impl Session {
             self.owner.mailbox.post(Command::EndpointGone { session: self.id, forget });
         }
         Verdict::Over
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        self.owner.context.session_ends();
     }
 }

@@ -132,13 +132,13 @@ impl Socket {
                 group
             }
         };
-        Ok(Arc::new(Owner {
-            context: self.context.clone(),
-            mailbox: self.mailbox.clone(),
+        Ok(Owner::new(
+            self.context.clone(),
+            self.mailbox.clone(),
             group,
-            options: self.options.clone(),
-            monitor: self.monitor.clone(),
-        }))
+            self.options.clone(),
+            self.monitor.clone(),
+        ))
     }
 
     /// Works off what was posted. `ETERM` once the context was terminated.
@@ -166,22 +166,21 @@ impl Socket {
         match command {
             Command::AttachInproc { end, link, subscribe_to_all } => {
                 let attachment = Attachment { subscribe_to_all, locally_initiated: false };
-                let pipe = self.attach(end, Link::Inproc { link: link.clone(), side: 1 }, attachment);
-                link.set_pipe(1, pipe);
-                self.pipes.look_for_end(pipe);
+                self.attach(end, Link::Inproc { link, side: 1 }, attachment);
             }
             Command::AttachSession { end, link, connection, metadata, subscribe_to_all, local } => {
                 let attachment = Attachment { subscribe_to_all, locally_initiated: local };
-                let link_too = link.clone();
-                let pipe = self.insert(end, Link::Session { link, connection: Some(connection) });
-                link_too.set_pipe(pipe);
+                let pipe = self.insert(end, Link::Session { link, connection: connection.upgrade() });
                 self.pipes.set_metadata(pipe, Some(metadata));
                 with_pattern!(self, attached, pipe, attachment);
-                self.pipes.look_for_end(pipe);
+                // The session may have ended before it knew the pipe's name, and couldn't say so.
+                if self.pipes.is_closed(pipe) {
+                    self.handle(Command::Closed(pipe));
+                }
             }
             Command::Connected { pipe, connection, metadata } => {
                 self.pipes.set_metadata(pipe, Some(metadata));
-                self.set_connection(pipe, Some(connection));
+                self.set_connection(pipe, connection.upgrade());
             }
             Command::Disconnected { pipe } => self.set_connection(pipe, None),
             Command::Readable(pipe) => {
@@ -219,6 +218,11 @@ impl Socket {
         let pipe = self.pipes.insert(end);
         if self.links.len() <= pipe.index() {
             self.links.resize_with(pipe.index() + 1, || None);
+        }
+        // Before the pattern's first look: what the other side says from now on is heard.
+        match &link {
+            Link::Inproc { link, side } => link.set_pipe(*side, pipe),
+            Link::Session { link, .. } => link.set_pipe(pipe),
         }
         self.links[pipe.index()] = Some((pipe, link));
         pipe
@@ -510,7 +514,7 @@ impl Socket {
         for pipe in ids {
             self.pipes.set_own_marks(pipe, send, receive);
             if let Some(Link::Inproc { link, side }) = self.link(pipe) {
-                link.post(*side, |pipe| Command::PeerMarks(pipe, send, receive));
+                link.post(*side, move |pipe| Command::PeerMarks(pipe, send, receive));
             }
         }
     }

@@ -39,6 +39,12 @@ impl Stream {
         self.socket.send_vectored_with_flags(buffers, libc::MSG_NOSIGNAL)
     }
 
+    /// Ends it in both directions, for the peer to see, though the descriptor may stay for a while.
+    pub fn shut_down(&self) {
+        // It fails if the peer was first.
+        let _ = self.socket.shutdown(std::net::Shutdown::Both);
+    }
+
     /// This end, as an endpoint; empty when the system doesn't know it (any more).
     pub fn local_endpoint(&self) -> String {
         self.socket.local_addr().map(|name| endpoint_of(&name)).unwrap_or_default()
