@@ -24,8 +24,8 @@ for program in local_lat remote_lat local_thr remote_thr inproc_lat inproc_thr; 
 done
 for job in $(jobs -p); do wait "$job" || die "a perf program did not compile"; done
 for program in "$work"/*_lat "$work"/*_thr; do
-    readelf -d "$program" | grep -q 'NEEDED.*\[libzmq\.so\.5\]' || die "$program does not ask for libzmq.so.5"
-    if readelf -d "$program" | grep -qE 'RPATH|RUNPATH'; then die "$program brings a search path of its own"; fi
+    readelf -d "$program" | grep 'NEEDED.*\[libzmq\.so\.5\]' > /dev/null || die "$program does not ask for libzmq.so.5"
+    if readelf -d "$program" | grep -E 'RPATH|RUNPATH' > /dev/null; then die "$program brings a search path of its own"; fi
 done
 echo "compiled: local_lat remote_lat local_thr remote_thr inproc_lat inproc_thr"
 
