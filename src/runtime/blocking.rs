@@ -107,11 +107,12 @@ impl Waiting {
         }
         guard.turn();
         let mailbox = guard.mailbox().clone();
+        let stream = guard.take_stream();
         let group = guard.group().cloned();
         drop(guard);
         let outcome = match group.and_then(|group| group.wait(seen, self.deadline, CALLER_BUDGET)) {
             Some(outcome) => outcome?,
-            None => mailbox.sleep(seen, self.deadline),
+            None => mailbox.sleep(seen, self.deadline, stream),
         };
         match outcome {
             Wait::Woken => {}

@@ -23,6 +23,7 @@ use std::sync::{Arc, Weak};
 use super::connection::Connection;
 use super::io_thread::SessionId;
 use super::link::{InprocLink, SessionLink};
+use super::spin::Spin;
 
 /// What is posted to a socket. Connections aren't kept alive by it: a socket that nobody uses may have many such commands, of peers that have
 /// gone long ago.
@@ -65,6 +66,7 @@ pub struct Mailbox {
     pending: AtomicBool,
     waiters: Waiters,
     stopped: AtomicBool,
+    spin: Spin,
 }
 
 /// How a wait ended.
@@ -86,6 +88,7 @@ impl Mailbox {
             pending: AtomicBool::new(false),
             waiters: Waiters::new(),
             stopped: AtomicBool::new(false),
+            spin: Spin::new(),
         }
     }
 
@@ -135,8 +138,15 @@ impl Mailbox {
         self.waiters.any()
     }
 
-    /// Sleeps until something is posted after `seen` was read, or the deadline.
-    pub fn sleep(&self, seen: u32, deadline: Option<u64>) -> Wait {
+    /// Sleeps until something is posted after `seen` was read, or the deadline. `stream`: the caller only receives, and got so
+    /// many messages since it waited last.
+    pub fn sleep(&self, seen: u32, deadline: Option<u64>, stream: Option<u32>) -> Wait {
+        if self.spin.wait(|| self.waiters.word() != seen) {
+            if let Some(received) = stream {
+                self.spin.gather(received);
+            }
+            return Wait::Woken;
+        }
         match self.waiters.sleep(seen, deadline) {
             futex::Wait::Woken => Wait::Woken,
             futex::Wait::TimedOut => Wait::TimedOut,

@@ -21,6 +21,7 @@ pub mod proxy;
 pub mod reconnect;
 pub mod session;
 pub mod socket;
+pub mod spin;
 pub mod streams;
 pub mod threads;
 pub mod timers;

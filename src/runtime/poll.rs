@@ -225,7 +225,7 @@ impl Watch {
     fn sleep_alone(&self, deadline: Option<u64>) -> Result<Wait> {
         match self.group.as_ref().and_then(|group| group.wait(self.seen, deadline, CALLER_BUDGET)) {
             Some(outcome) => outcome,
-            None => Ok(self.mailbox.sleep(self.seen, deadline)),
+            None => Ok(self.mailbox.sleep(self.seen, deadline, None)),
         }
     }
 

@@ -45,6 +45,9 @@ pub struct Socket {
     stopped: bool,
     /// Something was received, or waited for, since the last send: the next send isn't part of a stream.
     turned: bool,
+    /// Messages received since the last wait, and whether something was sent.
+    received: u32,
+    sent: bool,
     /// There are connections in the middle of a stream of sends.
     has_streams: bool,
     /// When a caller wrote to a connection last.
@@ -82,6 +85,8 @@ impl Socket {
             receive_more: false,
             stopped: false,
             turned: true,
+            received: 0,
+            sent: false,
             has_streams: false,
             last_write: 0,
             commands: Vec::new(),
@@ -371,7 +376,14 @@ impl Socket {
     pub fn send(&mut self, message: &mut Message) -> Result<()> {
         with_pattern!(self, send, message)?;
         self.settle();
+        self.sent = true;
         Ok(())
+    }
+
+    /// How many messages were received since the last wait, if nothing was sent meanwhile.
+    pub fn take_stream(&mut self) -> Option<u32> {
+        let received = std::mem::take(&mut self.received);
+        (!std::mem::take(&mut self.sent) && received > 0).then_some(received)
     }
 
     /// As `send`, for the engine's own messages.
@@ -387,6 +399,7 @@ impl Socket {
         self.settle();
         received?;
         self.turned = true;
+        self.received = self.received.wrapping_add(1);
         self.receive_more = out.more();
         Ok(())
     }

@@ -1,0 +1,128 @@
+//! How long to look again and again before going to sleep.
+//!
+//! Between two threads of a process, falling asleep and being woken costs far more than a small message. When the other side is
+//! running, what one waits for comes within microseconds, and looking for it that long is cheaper for both.
+//! Whether it does is learnt from the last waits: each one that was over in time makes the next look longer, each one that
+//! wasn't halves it, so that a socket which waits for long soon doesn't look at all (but for one short look now and then).
+
+use crate::sys::time;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Nanoseconds: the first look, the longest, the one now and then; less than the last isn't worth it.
+const FIRST: u32 = 8_000;
+const LONGEST: u32 = 50_000;
+const PROBE: u32 = 3_000;
+/// How many waits go without a look before one is tried again.
+const PROBE_EVERY: u32 = 32;
+
+/// What was learnt from the last waits.
+pub struct Spin {
+    budget: AtomicU32,
+    skipped: AtomicU32,
+    /// Nanoseconds to let messages gather; see [`Spin::gather`].
+    gathering: AtomicU32,
+}
+
+/// The longest time to let messages gather, in nanoseconds, and how many of them make a batch.
+const LONGEST_GATHERING: u32 = 1_000;
+const BATCH: u32 = 32;
+
+impl Spin {
+    /// Nothing as yet.
+    pub const fn new() -> Self {
+        Self { budget: AtomicU32::new(FIRST), skipped: AtomicU32::new(0), gathering: AtomicU32::new(0) }
+    }
+
+    /// Something came while this thread looked, and it is part of a stream: the last wait gave `received` messages and nothing was
+    /// sent between. A receiver that takes each message as it comes makes both sides fight for the same cache lines, which costs each of
+    /// them more than the messages; so it lets a few of them gather, for less than a microsecond.
+    pub fn gather(&self, received: u32) {
+        let before = self.gathering.load(Ordering::Relaxed);
+        let time = if received < BATCH { (before + 100).min(LONGEST_GATHERING) } else { before - before / 8 };
+        self.gathering.store(time, Ordering::Relaxed);
+        let until = time::monotonic_ns() + u64::from(time);
+        while time::monotonic_ns() < until {
+            std::hint::spin_loop();
+        }
+    }
+
+    /// Looks until `is_over`, but not for long. True: it is.
+    pub fn wait(&self, mut is_over: impl FnMut() -> bool) -> bool {
+        let mut budget = self.budget.load(Ordering::Relaxed);
+        if budget == 0 {
+            if self.skipped.fetch_add(1, Ordering::Relaxed) % PROBE_EVERY != PROBE_EVERY - 1 {
+                return false;
+            }
+            budget = PROBE;
+        }
+        if !has_company() {
+            return false;
+        }
+        let until = time::monotonic_ns() + u64::from(budget);
+        let over = loop {
+            if (0..16).any(|_| {
+                std::hint::spin_loop();
+                is_over()
+            }) {
+                break true;
+            }
+            if time::monotonic_ns() >= until {
+                break false;
+            }
+        };
+        let next = match over {
+            true => (budget + budget / 4).min(LONGEST),
+            false if budget / 2 >= PROBE / 2 => budget / 2,
+            false => 0,
+        };
+        self.budget.store(next, Ordering::Relaxed);
+        over
+    }
+}
+
+impl Default for Spin {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Whether another thread can run while this one looks.
+fn has_company() -> bool {
+    static CPUS: OnceLock<bool> = OnceLock::new();
+    *CPUS.get_or_init(|| std::thread::available_parallelism().is_ok_and(|cpus| cpus.get() > 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_that_find_nothing_become_shorter_and_stop() {
+        let spin = Spin::new();
+        for _ in 0..8 {
+            assert!(!spin.wait(|| false));
+        }
+        assert_eq!(spin.budget.load(Ordering::Relaxed), 0);
+        let mut looks = 0;
+        for _ in 0..PROBE_EVERY - 1 {
+            spin.wait(|| {
+                looks += 1;
+                false
+            });
+        }
+        assert!(looks < 10_000, "at most one probe in so many waits");
+    }
+
+    #[test]
+    fn looks_that_pay_become_longer() {
+        if !has_company() {
+            return;
+        }
+        let spin = Spin::new();
+        for _ in 0..100 {
+            assert!(spin.wait(|| true));
+        }
+        assert_eq!(spin.budget.load(Ordering::Relaxed), LONGEST);
+    }
+}
