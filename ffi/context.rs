@@ -11,9 +11,20 @@ use crate::runtime::context::Context;
 
 static CONTEXTS: Table<Arc<Context>> = Table::new();
 
-/// The context that a handle names. `EFAULT` for anything else.
+/// The context that a handle names. `EFAULT` for anything else; `ETERM` in a child of `fork`, where the context has no threads.
 pub(super) fn context(handle: *mut c_void) -> Result<Arc<Context>> {
-    CONTEXTS.get(handle).map(|context| (*context).clone()).ok_or(Error::Fault)
+    let context = CONTEXTS.get(handle).map(|context| (*context).clone()).ok_or(Error::Fault)?;
+    if context.is_inherited() { Err(Error::Terminated) } else { Ok(context) }
+}
+
+/// In a child of `fork`, forgets a context that it has inherited: there is nobody to wait for. False: it isn't such a context.
+fn forget_inherited(handle: *mut c_void) -> bool {
+    let inherited = CONTEXTS.get(handle).is_some_and(|context| context.is_inherited());
+    if inherited {
+        // Its locks may be held by threads that only the parent has.
+        std::mem::forget(CONTEXTS.remove(handle));
+    }
+    inherited
 }
 
 /// A new context, or null (zmq_ctx_new(3)).
@@ -26,6 +37,9 @@ pub unsafe extern "C" fn zmq_ctx_new() -> *mut c_void {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_ctx_term(context: *mut c_void) -> c_int {
     call_unit(|| {
+        if forget_inherited(context) {
+            return Ok(());
+        }
         self::context(context)?.term()?;
         CONTEXTS.remove(context);
         Ok(())

@@ -8,10 +8,12 @@
 use super::socket::Socket;
 use crate::error::{Error, Result};
 use crate::sys::biased::{BiasedGuard, BiasedMutex};
+use crate::sys::fork;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Generations that a handle can tell apart.
 pub const GENERATIONS: u32 = 1 << 17;
@@ -26,7 +28,14 @@ struct Slot {
     socket: Option<Box<Socket>>,
 }
 
-type Cell = BiasedMutex<Slot>;
+struct Cell {
+    slot: BiasedMutex<Slot>,
+    /// The fork generation of the process that made the socket. In any other, the lock may be held by a thread that isn't there.
+    forks: AtomicU32,
+}
+
+/// Instead of a fork generation: inherited, and closed in the child.
+const CLOSED_IN_CHILD: u32 = u32::MAX;
 
 static BLOCK_TABLE: [OnceLock<Box<[Cell]>>; BLOCKS] = [const { OnceLock::new() }; BLOCKS];
 static FREE: Mutex<Free> = Mutex::new(Free { cells: VecDeque::new(), made: 0 });
@@ -75,23 +84,50 @@ impl SocketRef {
         let block = ((index + FIRST_BLOCK) / FIRST_BLOCK).ilog2();
         BLOCK_TABLE.get(block as usize).ok_or(Error::TooManyFiles)?.get_or_init(|| {
             let count = FIRST_BLOCK << block;
-            (0..count).map(|_| BiasedMutex::new(Slot { generation: 1, socket: None })).collect()
+            let cell = |_| Cell {
+                slot: BiasedMutex::new(Slot { generation: 1, socket: None }),
+                forks: AtomicU32::new(fork::generation()),
+            };
+            (0..count).map(cell).collect()
         });
-        let mut slot = cell(index).and_then(|cell| cell.lock()).ok_or(Error::TooManyFiles)?;
+        let cell = cell(index).ok_or(Error::TooManyFiles)?;
+        cell.forks.store(fork::generation(), Ordering::Relaxed);
+        let mut slot = cell.slot.lock().ok_or(Error::TooManyFiles)?;
         let this = Self { index, generation: slot.generation };
         slot.socket = Some(make(this));
         Ok(this)
     }
 
-    /// Enters the socket. `ENOTSOCK` if it has gone, `EDEADLK` if this thread is inside already.
+    /// Enters the socket. `ENOTSOCK` if it has gone, `EDEADLK` if this thread is inside already, `ETERM` in a child of `fork` that has
+    /// inherited it.
     #[inline]
     pub fn lock(self) -> Result<SocketGuard> {
         let cell = cell(self.index).ok_or(Error::NotSocket)?;
-        let slot = cell.lock().ok_or(Error::Deadlock)?;
+        let forks = cell.forks.load(Ordering::Relaxed);
+        if forks != fork::generation() {
+            return Err(if forks == CLOSED_IN_CHILD { Error::NotSocket } else { Error::Terminated });
+        }
+        let slot = cell.slot.lock().ok_or(Error::Deadlock)?;
         if slot.generation != self.generation || slot.socket.is_none() {
             return Err(Error::NotSocket);
         }
         Ok(SocketGuard { slot })
+    }
+}
+
+impl SocketRef {
+    /// Closes a socket that this process has inherited by `fork`: it is left as it is, since its locks may be held by threads that
+    /// only the parent has. False: it isn't such a socket. `ENOTSOCK` if it was closed already.
+    pub fn close_inherited(self) -> Result<bool> {
+        let cell = cell(self.index).ok_or(Error::NotSocket)?;
+        let forks = cell.forks.load(Ordering::Relaxed);
+        if forks == fork::generation() {
+            return Ok(false);
+        }
+        match cell.forks.swap(CLOSED_IN_CHILD, Ordering::Relaxed) {
+            CLOSED_IN_CHILD => Err(Error::NotSocket),
+            _ => Ok(true),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use super::mailbox::Mailbox;
 use super::socket::Socket;
 use crate::error::{Error, Result};
 use crate::options::{ContextOptions, SocketType};
-use crate::sys::futex;
+use crate::sys::{fork, futex};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ pub struct Context {
     /// Moves whenever something has ended; `term` sleeps on it.
     ended: AtomicU32,
     terminating: AtomicBool,
+    /// The fork generation of the process that made it.
+    forks: u32,
 }
 
 #[derive(Default)]
@@ -38,7 +40,9 @@ struct State {
 impl Context {
     /// A context, which starts its threads with its first socket.
     pub fn new() -> Arc<Self> {
+        fork::watch();
         Arc::new(Self {
+            forks: fork::generation(),
             options: Mutex::new(ContextOptions::default()),
             state: Mutex::default(),
             inproc: Registry::default(),
@@ -56,6 +60,11 @@ impl Context {
     /// Whether `zmq_ctx_shutdown` or `zmq_ctx_term` was called.
     pub fn is_terminating(&self) -> bool {
         self.terminating.load(Ordering::SeqCst)
+    }
+
+    /// Whether this process has inherited the context by `fork`, without its threads. It can only be forgotten.
+    pub fn is_inherited(&self) -> bool {
+        self.forks != fork::generation()
     }
 
     /// `zmq_socket`. `ETERM`; `EMFILE` when `ZMQ_MAX_SOCKETS` are open; `EINVAL` for a type that isn't built in.

@@ -31,6 +31,9 @@ use cell::SocketRef;
 
 /// `zmq_close`. `ENOTSOCK` if it is closed already.
 pub fn close(socket: SocketRef) -> Result<()> {
+    if socket.close_inherited()? {
+        return Ok(());
+    }
     let guard = socket.lock()?;
     let context = guard.context().clone();
     if let Some(socket) = guard.take(socket) {
