@@ -38,7 +38,9 @@ fn send_slowly(socket: SocketRef, guard: SocketGuard, message: &mut Message, don
                 return done;
             }
         }
-        if guard.write_connections() {
+        // Who may not wait is told that the mark was reached, although there may be room now: so a sender that never waits stays within
+        // its marks, instead of filling the kernel's buffers first.
+        if guard.write_connections() && !wait.is_over() {
             continue;
         }
         guard = wait.wait(socket, guard, seen)?;

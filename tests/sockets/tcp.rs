@@ -28,3 +28,35 @@ fn a_hello_message_comes_first_even_from_a_socket_that_is_never_asked() {
     dealer.connect(&endpoint).unwrap();
     assert_eq!(dealer.recv().unwrap(), b"hello");
 }
+
+#[test]
+fn a_sender_that_never_waits_is_told_when_its_mark_is_reached() {
+    let context = Context::new();
+    let (push, pull) = (context.socket(ZMQ_PUSH), context.socket(ZMQ_PULL));
+    push.set(ZMQ_SNDHWM, 10).unwrap();
+    let endpoint = push.bind_tcp();
+    pull.connect(&endpoint).unwrap();
+    push.send(b"x").unwrap();
+    pull.recv().unwrap();
+    let accepted = push.fill(10_000);
+    assert!(accepted < 10_000, "the kernel took everything");
+    // But it's no dead end.
+    crate::support::eventually("room", || push.try_send(b"x").is_ok());
+}
+
+#[test]
+fn what_was_sent_just_before_the_end_arrives() {
+    let receiver = Context::new();
+    let pull = receiver.socket(ZMQ_PULL);
+    let endpoint = pull.bind_tcp();
+    for round in 0..50_u8 {
+        let context = Context::new();
+        let push = context.socket(ZMQ_PUSH);
+        push.set(ZMQ_LINGER, -1).unwrap();
+        push.connect(&endpoint).unwrap();
+        push.send(&[round]).unwrap();
+        drop(push);
+        context.term().unwrap();
+        assert_eq!(pull.recv().unwrap(), [round]);
+    }
+}
