@@ -83,6 +83,8 @@ enum ReadStage {
         /// What a REQ socket's peer may say next; `None` for all other types.
         replies: Option<ReplyFrames>,
     },
+    /// What arrives is dropped.
+    Deaf,
     Closed,
 }
 
@@ -383,6 +385,18 @@ impl Connection {
         self.drive_read(true, IO_BUDGET);
     }
 
+    /// From now on what arrives is dropped. The end of the pipe that it would have gone to.
+    pub fn stop_receiving(&self) -> Option<Outbound> {
+        let mut read = self.read.lock();
+        match std::mem::replace(&mut read.stage, ReadStage::Deaf) {
+            ReadStage::Open { mut outbound, .. } => {
+                outbound.rollback();
+                Some(outbound)
+            }
+            _ => None,
+        }
+    }
+
     /// Ends the connection and takes its ends of the pipe out. The session's business.
     pub fn close(&self) -> Remains {
         self.reported.store(true, Ordering::SeqCst);
@@ -441,6 +455,7 @@ impl ReadHalf {
         loop {
             match &mut self.stage {
                 ReadStage::Closed | ReadStage::Established(_) => return Ok(Next::Wait),
+                ReadStage::Deaf => {}
                 ReadStage::Handshake(_) => {
                     if self.shake_hands(connection)? {
                         return Ok(Next::Wait);
@@ -456,6 +471,9 @@ impl ReadHalf {
             }
             if self.dry {
                 return Ok(Next::Wait);
+            }
+            if matches!(self.stage, ReadStage::Deaf) {
+                self.buffer.skip(self.buffer.unread().len());
             }
             match self.read(connection).map_err(Failure::Protocol)? {
                 Ok(()) => connection.heard.store(true, Ordering::Relaxed),

@@ -183,7 +183,9 @@ impl Socket {
     fn undo(&mut self, what: What) {
         let Some(io) = self.group().map(|group| group.io.clone()) else { return };
         match what {
-            What::Listener(id) => io.post(IoCommand::StopListening(id)),
+            What::Listener(id) => {
+                io.post(IoCommand::StopListening { listener: id, linger: self.options.linger });
+            }
             What::Session(session, pipe) => {
                 let made_later = || {
                     let mut links = self.links.iter().flatten();

@@ -46,8 +46,8 @@ pub enum IoCommand {
     DriveGroup(Token),
     /// Accept connections.
     Listen(Box<Listen>),
-    /// Stop that.
-    StopListening(SessionId),
+    /// Stop that, and end the connections that were accepted there as with `StopSession`.
+    StopListening { listener: SessionId, linger: i32 },
     /// Connect, and keep connected.
     Connect(Box<Connect>),
     /// The endpoint was disconnected: end the session, after what is queued was written or the time (ms; negative for ever)
@@ -279,14 +279,14 @@ impl IoThread {
                 }
             }
             IoCommand::Listen(listen) => self.listen(*listen),
-            IoCommand::StopListening(id) => self.stop_listening(id),
+            IoCommand::StopListening { listener, linger } => self.unbind(listener, linger),
             IoCommand::Connect(connect) => {
                 let Connect { id, connector, owner, pipe } = *connect;
                 let role = Role::connect(connector);
                 self.add_session(Session::new(id, owner, role, pipe), Session::start);
             }
             IoCommand::StopSession { session, linger } => {
-                self.with_session(session, |session, now| session.stop(linger, now));
+                self.with_session(session, |session, now| session.disconnect(linger, now));
             }
             IoCommand::CloseSocket { group, linger } => self.close_socket(group, linger),
             IoCommand::PipeClosed(session) => {
@@ -396,6 +396,19 @@ impl IoThread {
             }
         }
         self.timers.push(Reverse((time::monotonic_ns(), id)));
+    }
+
+    fn unbind(&mut self, id: SessionId, linger: i32) {
+        let Some(listener) = self.listeners.get(&id) else { return };
+        let group = self.groups.get(&listener.owner.group.token);
+        let mut accepted: Vec<_> = group.iter().flat_map(|group| group.sessions.iter().copied()).collect();
+        accepted.sort_unstable();
+        self.stop_listening(id);
+        for session in accepted {
+            if self.sessions.get(&session).is_some_and(|session| session.listener() == Some(id)) {
+                self.with_session(session, |session, now| session.stop(linger, now));
+            }
+        }
     }
 
     fn stop_listening(&mut self, id: SessionId) {

@@ -61,7 +61,7 @@ impl ListenerEntry {
             Ok(Accepted::Stream(stream)) => {
                 let endpoints = Endpoints::accepted(&stream);
                 self.owner.monitor.emit(event::ACCEPTED, &[stream.as_raw_fd() as u64], &endpoints);
-                let role = Role::Accept { stream: Some(stream) };
+                let role = Role::Accept { stream: Some(stream), listener: self.id };
                 let session = Session::new(SessionId(io.new_token().0), self.owner.clone(), role, None);
                 Outcome::Session(Box::new(session))
             }

@@ -63,6 +63,8 @@ pub enum Role {
     Accept {
         /// Until it begins.
         stream: Option<Stream>,
+        /// By whom.
+        listener: SessionId,
     },
 }
 
@@ -116,7 +118,7 @@ impl Session {
         };
         let endpoints = match &role {
             Role::Connect { connector, .. } => Endpoints::connecting(connector.endpoint()),
-            Role::Accept { stream } => stream.as_ref().map(Endpoints::accepted).unwrap_or_default(),
+            Role::Accept { stream, .. } => stream.as_ref().map(Endpoints::accepted).unwrap_or_default(),
         };
         Self {
             id,
@@ -262,7 +264,7 @@ impl Session {
     /// Begins with a connection that was accepted.
     pub fn start_accepted(&mut self, now: u64) -> Verdict {
         match &mut self.role {
-            Role::Accept { stream } => match stream.take() {
+            Role::Accept { stream, .. } => match stream.take() {
                 Some(stream) => self.connected(stream, now),
                 None => Verdict::Live,
             },
@@ -413,6 +415,10 @@ impl Session {
 
     /// PING or PONG has come.
     pub fn heartbeat(&mut self, message: &Message, now: u64) -> Verdict {
+        if let Some(connection) = &self.connection {
+            // That was this very message. A TTL begins with it, so it mustn't end it too.
+            connection.take_heard();
+        }
         if let (Some(heartbeat), Some(connection)) = (&mut self.heartbeat, &self.connection)
             && message.kind() == Kind::Ping
             && let Ok(pong) = heartbeat.ping(now / MS, message.data())
@@ -581,19 +587,51 @@ impl Session {
         }
     }
 
-    /// The endpoint was disconnected or the socket closed; `linger` in milliseconds, negative for ever.
-    pub fn stop(&mut self, linger: i32, now: u64) -> Verdict {
-        self.stopping = true;
+    /// The listener that it was accepted by.
+    pub fn listener(&self) -> Option<SessionId> {
+        match self.role {
+            Role::Accept { listener, .. } => Some(listener),
+            Role::Connect { .. } => None,
+        }
+    }
+
+    /// The endpoint was disconnected; as `stop`.
+    pub fn disconnect(&mut self, linger: i32, now: u64) -> Verdict {
         let gone =
             self.connection.is_none() && self.owner.options.reconnect_stop & STOP_AFTER_DISCONNECT != 0;
-        if linger == 0 || gone || !self.has_pending() {
+        self.stop(if gone { 0 } else { linger }, now)
+    }
+
+    /// The endpoint was unbound or the socket closed; `linger` in milliseconds, negative for ever.
+    pub fn stop(&mut self, linger: i32, now: u64) -> Verdict {
+        self.stopping = true;
+        if linger == 0 || !self.has_pending() {
             return self.end();
         }
         self.linger_until = u64::try_from(linger).ok().map(|ms| now + ms * MS);
-        if let Some(connection) = &self.connection {
+        if let Some(connection) = self.connection.clone()
+            && self.open
+        {
+            // After an unbind the socket can still read what has arrived, and closes its end of the pipe in return. Then what it has left
+            // there is the last that is sent. In all other cases it has done so already.
+            if let Role::Accept { .. } = self.role
+                && let Some(mut outbound) = connection.stop_receiving()
+            {
+                let _ = outbound.close();
+                drop(outbound);
+                fence(Ordering::SeqCst);
+                self.tell_closed();
+            }
+            connection.drive_read(false, super::connection::IO_BUDGET);
             connection.drive_write(false);
         }
         Verdict::Live
+    }
+
+    fn tell_closed(&self) {
+        if let Some(pipe) = self.link.as_ref().and_then(|link| link.pipe()) {
+            self.owner.mailbox.post(Command::Closed(pipe));
+        }
     }
 
     /// The socket has closed its end of the pipe.
@@ -634,9 +672,8 @@ impl Session {
             // The socket may be about to say by which name the pipe goes there; see `Pipes::is_closed`.
             fence(Ordering::SeqCst);
         }
-        if let Some(pipe) = self.link.take().and_then(|link| link.pipe()) {
-            self.owner.mailbox.post(Command::Closed(pipe));
-        }
+        self.tell_closed();
+        self.link = None;
     }
 
     /// Ends it for good, and makes the socket forget the endpoint.
