@@ -415,14 +415,12 @@ impl Session {
 
     /// PING or PONG has come.
     pub fn heartbeat(&mut self, message: &Message, now: u64) -> Verdict {
-        if let Some(connection) = &self.connection {
-            // That was this very message. A TTL begins with it, so it mustn't end it too.
-            connection.take_heard();
-        }
         if let (Some(heartbeat), Some(connection)) = (&mut self.heartbeat, &self.connection)
             && message.kind() == Kind::Ping
             && let Ok(pong) = heartbeat.ping(now / MS, message.data())
         {
+            // What was heard was this very message. The TTL begins with it, so it mustn't end it, too.
+            connection.take_heard();
             connection.send_command(pong);
         }
         Verdict::Live
