@@ -105,6 +105,7 @@ impl Waiting {
     /// Leaves the socket, sleeps until something may have changed since `seen` was read, and enters it again.
     fn wait(&mut self, socket: SocketRef, mut guard: SocketGuard, seen: u32) -> Result<SocketGuard> {
         if self.is_over() {
+            guard.leave_to_descriptor();
             return Err(Error::Again);
         }
         guard.turn();

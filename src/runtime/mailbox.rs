@@ -174,6 +174,12 @@ impl Mailbox {
         self.waiters.user_fd()
     }
 
+    /// Whether the program has asked for `ZMQ_FD`.
+    #[inline]
+    pub fn has_user_fd(&self) -> bool {
+        self.waiters.has_user_fd()
+    }
+
     /// Makes `ZMQ_FD` quiet. Look for commands *afterwards*: one that is posted in between doesn't make it readable.
     #[inline]
     pub fn quiet(&self) {

@@ -468,7 +468,19 @@ impl Socket {
 
     /// `ZMQ_EVENTS`.
     pub fn events(&mut self) -> Result<i16> {
-        self.ready(POLLIN | POLLOUT, true)
+        let events = self.ready(POLLIN | POLLOUT, true);
+        self.leave_to_descriptor();
+        events
+    }
+
+    /// The caller may be going to wait for `ZMQ_FD`, which nobody makes readable while the connections are lent.
+    #[inline]
+    pub fn leave_to_descriptor(&self) {
+        if self.mailbox.has_user_fd()
+            && let Some(group) = &self.group
+        {
+            group.give_back();
+        }
     }
 
     /// Which of the `wanted` events there are. Without `read` the connections aren't asked: the caller is going to wait for

@@ -99,6 +99,12 @@ impl Waiters {
         Ok(fd)
     }
 
+    /// Whether the program has a descriptor to watch.
+    #[inline]
+    pub fn has_user_fd(&self) -> bool {
+        self.user.has_fd()
+    }
+
     /// Makes the program's descriptor quiet. Look *afterwards* at what has happened: a notice that comes in between doesn't make it
     /// readable.
     #[inline]
