@@ -18,12 +18,13 @@ use crate::options::Options;
 use crate::pattern::ReplyFrames;
 use crate::pipe::{Inbound, Outbound, PipeEnd};
 use crate::sys::handover::Handover;
+use crate::sys::sockopt;
 use crate::transport::Stream;
 use crate::zmtp::decoder::Progress;
 use crate::zmtp::{Decoder, Encoder, Established, Handshake, ProtocolError};
 use std::collections::VecDeque;
 use std::io::ErrorKind;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -31,6 +32,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub const CALLER_BUDGET: usize = 256;
 /// How many messages an I/O thread decodes before it looks after others.
 pub const IO_BUDGET: usize = 4096;
+/// In the middle of a large body, a wake-up is worth so many bytes (or what is missing).
+const LARGE_STEP: usize = 256 * 1024;
 /// A read behind a large body asks for this much only, so that the next body can be read straight into its place.
 const READ_BEHIND_BODY: usize = 8 * 1024;
 
@@ -96,6 +99,8 @@ struct ReadHalf {
     /// The last message was large.
     large: bool,
     limit: usize,
+    /// How many bytes have to arrive before the descriptor is readable.
+    low_water: usize,
     message: Message,
 }
 
@@ -200,6 +205,7 @@ impl Connection {
             dry: false,
             large: false,
             limit: sizes.read.clamp(1, BATCH),
+            low_water: 1,
             message: Message::new(),
         };
         let write = WriteHalf {
@@ -470,6 +476,7 @@ impl ReadHalf {
                 }
             }
             if self.dry {
+                self.expect_much(connection);
                 return Ok(Next::Wait);
             }
             if matches!(self.stage, ReadStage::Deaf) {
@@ -481,6 +488,17 @@ impl ReadHalf {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(Failure::Transport(error.into())),
             }
+        }
+    }
+
+    /// In the middle of a large body there is no use in waking up for each packet.
+    fn expect_much(&mut self, connection: &Connection) {
+        let missing = self.body().len();
+        let low_water = if missing > LARGE_STEP / 2 { missing.min(LARGE_STEP) } else { 1 };
+        if low_water != self.low_water {
+            self.low_water = low_water;
+            // It only saves time; a transport that doesn't know it wakes up more often.
+            let _ = sockopt::set_receive_low_water(connection.stream.as_fd(), low_water);
         }
     }
 

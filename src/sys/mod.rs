@@ -13,6 +13,7 @@
 //! | [`thread`] | name, CPUs, scheduling, signal mask of a thread | pthreads |
 //! | [`fork`] | notice a `fork` | `pthread_atfork`(3) |
 //! | `thread_token` | tells threads apart | the thread pointer |
+//! | [`sockopt`] | when a socket counts as readable | `SO_RCVLOWAT` |
 //! | [`descriptor`] | descriptors that the program hands over | `getsockopt`(2) |
 //! | [`timerfd`] | a precise timer that is a descriptor | `timerfd_create`(2) |
 //! | [`time`] | a monotonic clock | `clock_gettime`(2) |
@@ -32,6 +33,7 @@ pub mod membarrier;
 mod place;
 pub mod poll;
 mod primitive;
+pub mod sockopt;
 pub mod thread;
 mod thread_token;
 pub mod time;
