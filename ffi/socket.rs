@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::message::Message;
 use crate::options::{Given, SocketType};
 use crate::runtime::cell::SocketRef;
+use crate::runtime::socket::Socket;
 use crate::runtime::{self, blocking};
 
 const DONTWAIT: c_int = 1;
@@ -23,6 +24,22 @@ unsafe fn endpoint_text<'a>(endpoint: *const c_char) -> Result<&'a str> {
     // SAFETY: the caller's promise.
     let bytes = unsafe { c_string(endpoint) }.map_err(|_| Error::Invalid)?;
     std::str::from_utf8(bytes).map_err(|_| Error::Invalid)
+}
+
+/// Does something with a socket and an endpoint.
+///
+/// # Safety
+/// As for [`c_string`].
+unsafe fn with_endpoint(
+    socket: *mut c_void,
+    endpoint: *const c_char,
+    action: impl FnOnce(&mut Socket, &str) -> Result<()>,
+) -> c_int {
+    call_unit(|| {
+        let mut socket = handle::socket(socket)?.lock()?;
+        // SAFETY: the caller's promise.
+        action(&mut socket, unsafe { endpoint_text(endpoint) }?)
+    })
 }
 
 /// A size as C's functions return it.
@@ -100,41 +117,29 @@ pub unsafe extern "C" fn zmq_getsockopt(
 /// Accepts connections at an endpoint (zmq_bind(3)).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_bind(socket: *mut c_void, endpoint: *const c_char) -> c_int {
-    call_unit(|| {
-        let mut socket = handle::socket(socket)?.lock()?;
-        // SAFETY: the caller passes a C string, or null.
-        socket.bind(unsafe { endpoint_text(endpoint) }?)
-    })
+    // SAFETY: the caller passes a C string, or null.
+    unsafe { with_endpoint(socket, endpoint, Socket::bind) }
 }
 
 /// Connects to an endpoint (zmq_connect(3)).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_connect(socket: *mut c_void, endpoint: *const c_char) -> c_int {
-    call_unit(|| {
-        let mut socket = handle::socket(socket)?.lock()?;
-        // SAFETY: the caller passes a C string, or null.
-        socket.connect(unsafe { endpoint_text(endpoint) }?)
-    })
+    // SAFETY: the caller passes a C string, or null.
+    unsafe { with_endpoint(socket, endpoint, Socket::connect) }
 }
 
 /// Stops accepting connections at an endpoint (zmq_unbind(3)).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_unbind(socket: *mut c_void, endpoint: *const c_char) -> c_int {
-    call_unit(|| {
-        let mut socket = handle::socket(socket)?.lock()?;
-        // SAFETY: the caller passes a C string, or null.
-        socket.undo_endpoint(unsafe { endpoint_text(endpoint) }?)
-    })
+    // SAFETY: the caller passes a C string, or null.
+    unsafe { with_endpoint(socket, endpoint, Socket::undo_endpoint) }
 }
 
 /// Ends a connection to an endpoint (zmq_disconnect(3)).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_disconnect(socket: *mut c_void, endpoint: *const c_char) -> c_int {
-    call_unit(|| {
-        let mut socket = handle::socket(socket)?.lock()?;
-        // SAFETY: the caller passes a C string, or null.
-        socket.undo_endpoint(unsafe { endpoint_text(endpoint) }?)
-    })
+    // SAFETY: the caller passes a C string, or null.
+    unsafe { with_endpoint(socket, endpoint, Socket::undo_endpoint) }
 }
 
 /// Sends a copy of a buffer; returns the bytes sent (zmq_send(3)).

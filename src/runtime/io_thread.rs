@@ -61,8 +61,6 @@ pub enum IoCommand {
     Stream(Arc<Connection>),
     /// There is something in the session's pipe, or room, and the socket doesn't know for which connection.
     Nudge(SessionId),
-    /// There is something to write.
-    Write(Arc<Connection>),
     /// There is something to read, of a handshake.
     Arrived(Arc<Connection>),
     /// There is room for what was read.
@@ -295,9 +293,6 @@ impl IoThread {
             IoCommand::Stream(connection) => self.streams.begin(connection),
             IoCommand::Nudge(session) => {
                 self.with_session(session, |session, _| session.nudge());
-            }
-            IoCommand::Write(connection) => {
-                connection.drive_write(false);
             }
             IoCommand::Arrived(connection) => connection.drive_read(true, IO_BUDGET),
             IoCommand::Read(connection) => connection.drive_read(false, IO_BUDGET),
