@@ -19,8 +19,19 @@ pub fn send(socket: SocketRef, message: &mut Message, dont_wait: bool) -> Result
     guard.process()?;
     match guard.send(message) {
         Err(Error::Again) => send_slowly(socket, guard, message, dont_wait),
+        Err(Error::BrokenPipe) => cut_off(&guard, message, dont_wait),
         done => done,
     }
+}
+
+/// The peer has gone in the middle of a multipart message: who may not wait is told so, who may has this part dropped as well.
+#[cold]
+fn cut_off(guard: &SocketGuard, message: &mut Message, dont_wait: bool) -> Result<()> {
+    if dont_wait || guard.options().sndtimeo == 0 {
+        return Err(Error::Again);
+    }
+    *message = Message::new();
+    Ok(())
 }
 
 #[cold]
@@ -33,6 +44,7 @@ fn send_slowly(socket: SocketRef, guard: SocketGuard, message: &mut Message, don
         guard.process()?;
         match guard.send(message) {
             Err(Error::Again) => {}
+            Err(Error::BrokenPipe) => return cut_off(&guard, message, dont_wait),
             done => {
                 guard.leave_writing();
                 return done;

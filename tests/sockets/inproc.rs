@@ -62,3 +62,46 @@ fn the_bound_peer_of_a_closed_socket_loses_its_pipe() {
     drop(dealer);
     eventually("unreachable", || router.try_send_more(b"d") == Err(libc::EHOSTUNREACH));
 }
+
+#[test]
+fn a_message_whose_peer_goes_midway_is_dropped() {
+    let context = Context::new();
+    for waits in [false, true] {
+        let push = context.socket(ZMQ_PUSH);
+        push.bind("inproc://midway").unwrap();
+        let pull = context.socket(ZMQ_PULL);
+        pull.connect("inproc://midway").unwrap();
+        push.send_more(b"a").unwrap();
+        drop(pull);
+        let rest = if waits { push.send(b"b") } else { push.try_send(b"b") };
+        assert_eq!(rest, Ok(1));
+        // It is over, and what comes next is a message of its own.
+        let pull = context.socket(ZMQ_PULL);
+        pull.connect("inproc://midway").unwrap();
+        push.send(b"c").unwrap();
+        assert_eq!(pull.recv_all().unwrap(), [b"c"]);
+    }
+}
+
+#[test]
+fn a_sender_that_waits_notices_a_new_peer_and_one_that_reads() {
+    let context = Context::new();
+    let push = context.socket(ZMQ_PUSH);
+    push.set(ZMQ_SNDHWM, 1).unwrap();
+    push.bind("inproc://waits").unwrap();
+    std::thread::scope(|scope| {
+        let sender = scope.spawn(|| (0..100).all(|_| push.send(b"x").is_ok()));
+        for _ in 0..10 {
+            let pull = context.socket(ZMQ_PULL);
+            pull.set(ZMQ_RCVHWM, 1).unwrap();
+            pull.connect("inproc://waits").unwrap();
+            for _ in 0..5 {
+                pull.recv().unwrap();
+            }
+        }
+        let pull = context.socket(ZMQ_PULL);
+        pull.set(ZMQ_RCVHWM, 0).unwrap();
+        pull.connect("inproc://waits").unwrap();
+        assert!(sender.join().unwrap());
+    });
+}
