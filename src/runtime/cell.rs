@@ -142,6 +142,25 @@ impl SocketGuard {
     }
 }
 
+impl Drop for SocketGuard {
+    /// A panic inside a socket leaves it in the middle of something, and maybe its peers too.
+    #[inline]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.poison();
+        }
+    }
+}
+
+impl SocketGuard {
+    #[cold]
+    fn poison(&self) {
+        if let Some(socket) = &self.slot.socket {
+            socket.context().poison();
+        }
+    }
+}
+
 impl Deref for SocketGuard {
     type Target = Socket;
 

@@ -25,6 +25,8 @@ pub struct Context {
     /// Moves whenever something has ended; `term` sleeps on it.
     ended: AtomicU32,
     terminating: AtomicBool,
+    /// See `poison`.
+    poisoned: AtomicBool,
     /// The fork generation of the process that made it.
     forks: u32,
 }
@@ -49,6 +51,7 @@ impl Context {
             live: AtomicUsize::new(0),
             ended: AtomicU32::new(0),
             terminating: AtomicBool::new(false),
+            poisoned: AtomicBool::new(false),
         })
     }
 
@@ -142,12 +145,28 @@ impl Context {
         self.inproc.clear();
     }
 
+    /// A panic has left a socket of this context in a state that nobody knows: every call on the context's sockets fails with `ETERM`
+    /// from now on, and so does ending the context, since what it would wait for may never come.
+    pub fn poison(&self) {
+        if !self.poisoned.swap(true, Ordering::SeqCst) {
+            eprintln!(
+                "libzmq: a bug in the library (see the panic) has ended a context: its calls return ETERM"
+            );
+        }
+        self.shutdown();
+        self.ended.fetch_add(1, Ordering::SeqCst);
+        futex::wake(&self.ended, u32::MAX);
+    }
+
     /// `zmq_ctx_term`: shuts down, waits until every socket was closed and what lingers has gone, and ends the threads. `EINTR`: a
-    /// signal handler has run; call it again.
+    /// signal handler has run; call it again. `ETERM`: see `poison`.
     pub fn term(&self) -> Result<()> {
         self.shutdown();
         loop {
             let seen = self.ended.load(Ordering::SeqCst);
+            if self.poisoned.load(Ordering::SeqCst) {
+                return Err(Error::Terminated);
+            }
             if self.live.load(Ordering::SeqCst) == 0 {
                 break;
             }
@@ -168,5 +187,34 @@ impl Context {
         }
         crate::message::trim();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Message;
+    use crate::runtime::{blocking, close};
+
+    #[test]
+    fn a_panic_inside_a_socket_ends_its_context_and_nothing_else() {
+        let (context, other) = (Context::new(), Context::new());
+        let socket = context.socket(SocketType::Dealer).expect("a socket");
+        let neighbour = context.socket(SocketType::Dealer).expect("a socket");
+        let stranger = other.socket(SocketType::Dealer).expect("a socket");
+        let panicked = std::panic::catch_unwind(|| {
+            let _inside = socket.lock().expect("a living socket");
+            panic!("expected in this test");
+        });
+        assert!(panicked.is_err());
+        let mut message = Message::new();
+        for socket in [socket, neighbour] {
+            assert_eq!(blocking::recv(socket, &mut message, true), Err(Error::Terminated));
+        }
+        assert_eq!(context.socket(SocketType::Dealer).err(), Some(Error::Terminated));
+        assert_eq!(context.term(), Err(Error::Terminated));
+        assert_eq!((close(socket), close(socket)), (Ok(()), Err(Error::NotSocket)));
+        assert_eq!(blocking::recv(stranger, &mut message, true), Err(Error::Again));
+        assert_eq!((close(neighbour), close(stranger), other.term()), (Ok(()), Ok(()), Ok(())));
     }
 }
