@@ -521,6 +521,10 @@ impl Socket {
                 Ok(())
             }
             Applied::Action => {
+                if self.mailbox.has_commands() {
+                    // A connection that was lost wants all subscriptions again; this one comes after them.
+                    self.process_commands();
+                }
                 let value = match given {
                     Given::Bytes(bytes) => bytes,
                     Given::Null(_) => &[],
