@@ -5,11 +5,11 @@ use std::sync::Arc;
 use libc::{c_int, c_void, size_t};
 
 use super::boundary::{call, call_unit, slice, slice_mut};
-use super::table::Table;
+use super::table::{Kind, Table};
 use crate::error::{Error, Result};
 use crate::runtime::context::Context;
 
-static CONTEXTS: Table<Arc<Context>> = Table::new();
+static CONTEXTS: Table<Arc<Context>> = Table::new(Kind::Context);
 
 /// The context that a handle names. `EFAULT` for anything else; `ETERM` in a child of `fork`, where the context has no threads.
 pub(super) fn context(handle: *mut c_void) -> Result<Arc<Context>> {

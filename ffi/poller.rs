@@ -5,7 +5,7 @@ use parking_lot::Mutex;
 
 use super::boundary::{call, call_unit};
 use super::handle;
-use super::table::Table;
+use super::table::{Kind, Table};
 use super::types::zmq_fd_t;
 use crate::error::{Error, Result};
 use crate::runtime::poll::Target;
@@ -28,7 +28,7 @@ struct Set {
     spare: Vec<Entry<Data>>,
 }
 
-static POLLERS: Table<Mutex<Set>> = Table::new();
+static POLLERS: Table<Mutex<Set>> = Table::new(Kind::Poller);
 
 /// Does something with the poller that a handle stands for.
 fn with<T>(handle: *mut c_void, action: impl FnOnce(&mut Set) -> Result<T>) -> Result<T> {

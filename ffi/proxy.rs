@@ -28,6 +28,10 @@ fn run(
         capture: optional(capture)?,
         control: optional(control)?,
     };
+    // A capture socket that has gone would show only with the first message.
+    for socket in proxy.capture.iter().chain(&proxy.control) {
+        drop(socket.lock()?);
+    }
     proxy.run()
 }
 

@@ -1,15 +1,32 @@
 //! Handles of things that are off the way of a message: timers, threads.
 //!
-//! Such a handle is a number that was never used before, not an address, so one that is stale, foreign or null is simply not in the table.
+//! Such a handle is a number that was never used before, not an address, so one that is stale, foreign or null is simply not in the table. Its low bits
+//! tell what kind of thing it stands for, so that the handle of one table is never that of another.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use libc::c_void;
 use parking_lot::Mutex;
 
+/// The kinds of handles. All are multiples of 16, so that they look aligned to callers who keep flags in the low bits of pointers; sockets have
+/// one of their own (see [`super::handle`]).
+#[derive(Clone, Copy)]
+pub enum Kind {
+    /// `zmq_ctx_new`
+    Context = 0x10,
+    /// `zmq_poller_new`
+    Poller = 0x20,
+    /// `zmq_timers_new`
+    Timers = 0x30,
+    /// `zmq_threadstart`
+    Thread = 0x40,
+}
+
 /// What handles of one kind stand for.
 pub struct Table<T> {
+    kind: Kind,
     inner: Mutex<Inner<T>>,
 }
 
@@ -18,13 +35,13 @@ struct Inner<T> {
     entries: BTreeMap<usize, Arc<T>>,
 }
 
-/// Handles are this far apart, so that they look aligned to callers who keep flags in the low bits of pointers.
-const STEP: usize = 16;
+/// Handles are this far apart, which leaves the low byte to their kind.
+const STEP: usize = 0x100;
 
 impl<T> Table<T> {
     /// A table without entries.
-    pub const fn new() -> Self {
-        Self { inner: Mutex::new(Inner { last: 0, entries: BTreeMap::new() }) }
+    pub const fn new(kind: Kind) -> Self {
+        Self { kind, inner: Mutex::new(Inner { last: 0, entries: BTreeMap::new() }) }
     }
 
     /// Puts `value` in; returns its handle, which isn't null.
@@ -32,9 +49,9 @@ impl<T> Table<T> {
         let mut inner = self.inner.lock();
         loop {
             inner.last = inner.last.wrapping_add(STEP);
-            let handle = inner.last;
-            if handle != 0 && !inner.entries.contains_key(&handle) {
-                inner.entries.insert(handle, Arc::new(value));
+            let handle = inner.last | self.kind as usize;
+            if let Entry::Vacant(free) = inner.entries.entry(handle) {
+                free.insert(Arc::new(value));
                 return std::ptr::without_provenance_mut(handle);
             }
         }
@@ -57,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_stale_handle_stays_stale() {
-        let table = Table::new();
+        let table = Table::new(Kind::Timers);
         let first = table.insert(1);
         assert_eq!(table.get(first).as_deref(), Some(&1));
         assert!(table.remove(first).is_some());

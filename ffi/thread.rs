@@ -5,11 +5,11 @@ use std::mem::MaybeUninit;
 use libc::{c_int, c_void, pthread_t, sigset_t};
 
 use super::boundary::{call, call_unit};
-use super::table::Table;
+use super::table::{Kind, Table};
 use super::types::zmq_thread_fn;
 use crate::error::{Error, Result};
 
-static THREADS: Table<pthread_t> = Table::new();
+static THREADS: Table<pthread_t> = Table::new(Kind::Thread);
 
 struct Start {
     body: unsafe extern "C-unwind" fn(*mut c_void),

@@ -10,7 +10,7 @@ use libc::{c_int, c_long, c_void, size_t};
 use parking_lot::Mutex;
 
 use super::boundary::{call, call_unit};
-use super::table::Table;
+use super::table::{Kind, Table};
 use super::types::zmq_timer_fn;
 use crate::error::{Error, Result};
 use crate::runtime::timers::Timers;
@@ -27,7 +27,7 @@ unsafe impl Send for Handler {}
 
 type Set = Mutex<Timers<Handler>>;
 
-static SETS: Table<Set> = Table::new();
+static SETS: Table<Set> = Table::new(Kind::Timers);
 
 /// A new set of timers.
 #[unsafe(no_mangle)]
