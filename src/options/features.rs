@@ -29,7 +29,7 @@ impl Features {
         curve: false,
         gssapi: false,
         zap: false,
-        socks: false,
+        socks: true,
         wss: false,
         norm: false,
         vmci: false,

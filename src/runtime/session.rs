@@ -19,13 +19,15 @@ use crate::metadata::Metadata;
 use crate::options::SocketType;
 use crate::pattern::ReplyFrames;
 use crate::pipe::{Marks, PipeEnd, pipe};
-use crate::transport::{Attempt, Connector, Stream, Unopened};
+use crate::transport::{Attempt, Connector, Reached, Stream, Tunnel, Unopened};
 use crate::zmtp::heartbeat::{Due, Heartbeat, HeartbeatConfig};
 use crate::zmtp::{Established, HandshakeEvent, ProtocolError};
 use mio::unix::SourceFd;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
+
+mod tunnel;
 
 const MS: u64 = 1_000_000;
 /// `ZMQ_RECONNECT_STOP_CONN_REFUSED`
@@ -56,6 +58,8 @@ pub enum Role {
         connector: Connector,
         /// The attempt that is under way.
         attempt: Option<Attempt>,
+        /// The proxy that the attempt has reached, while it is talked to.
+        tunnel: Option<Box<Tunnel>>,
         /// How long to wait between attempts.
         backoff: Backoff,
     },
@@ -71,7 +75,7 @@ pub enum Role {
 impl Role {
     /// For a session that connects.
     pub fn connect(connector: Connector) -> Self {
-        Self::Connect { connector, attempt: None, backoff: Backoff::default() }
+        Self::Connect { connector, attempt: None, tunnel: None, backoff: Backoff::default() }
     }
 }
 
@@ -117,7 +121,9 @@ impl Session {
             None => (None, None),
         };
         let endpoints = match &role {
-            Role::Connect { connector, .. } => Endpoints::connecting(connector.endpoint()),
+            Role::Connect { connector, .. } => {
+                Endpoints::connecting(&connector.remote_endpoint(&owner.options))
+            }
             Role::Accept { stream, .. } => stream.as_ref().map(Endpoints::accepted).unwrap_or_default(),
         };
         Self {
@@ -192,8 +198,7 @@ impl Session {
                 if watched.is_err() {
                     return self.attempt_failed(now);
                 }
-                let timeout = self.owner.options.connect_timeout;
-                self.connect_until = u64::try_from(timeout).ok().filter(|&ms| ms > 0).map(|ms| now + ms * MS);
+                self.connect_until = self.connect_deadline(now);
                 self.emit(event::CONNECT_DELAYED, libc::EINPROGRESS as u64);
                 Verdict::Live
             }
@@ -206,24 +211,32 @@ impl Session {
         }
     }
 
-    /// The attempt's descriptor is ready: it has succeeded or failed.
+    fn connect_deadline(&self, now: u64) -> Option<u64> {
+        let timeout = self.owner.options.connect_timeout;
+        u64::try_from(timeout).ok().filter(|&ms| ms > 0).map(|ms| now + ms * MS)
+    }
+
+    /// The attempt's descriptor is ready: it has succeeded or failed. Or it is a proxy's, who has answered.
     pub fn attempt_ready(&mut self, now: u64) -> Verdict {
-        let Role::Connect { attempt, .. } = &mut self.role else { return Verdict::Live };
+        let Role::Connect { attempt, tunnel, .. } = &mut self.role else { return Verdict::Live };
+        if tunnel.is_some() {
+            return self.tunnel_ready(now);
+        }
         let Some(begun) = attempt.take() else { return Verdict::Live };
         let fd = begun.as_raw_fd();
         // It isn't registered if it has connected at once.
         let _ = self.owner.group.io.registry().deregister(&mut SourceFd(&fd));
-        self.connect_until = None;
+        let until = self.connect_until.take();
         match begun.finish(&self.owner.options) {
-            Ok(stream) => {
-                self.endpoints.local = stream.local_endpoint();
-                self.emit(event::CONNECTED, stream.as_raw_fd() as u64);
-                self.connected(stream, now)
+            Ok(Reached::Target(stream)) => self.reached(stream, now),
+            Ok(Reached::Proxy(tunnel)) => {
+                // The time is for the whole way.
+                self.connect_until = until.or_else(|| self.connect_deadline(now));
+                self.begin_tunnel(tunnel, now)
             }
             Err(error) => {
                 self.emit(event::CLOSED, fd as u64);
-                let heeds =
-                    matches!(&self.role, Role::Connect { connector, .. } if connector.heeds_refusal());
+                let heeds = matches!(&self.role, Role::Connect { connector, .. } if connector.heeds_refusal(&self.owner.options));
                 let stops = self.owner.options.reconnect_stop & STOP_REFUSED != 0;
                 if heeds && stops && error == Error::ConnectionRefused {
                     return self.give_up();
@@ -233,6 +246,12 @@ impl Session {
         }
     }
 
+    fn reached(&mut self, stream: Stream, now: u64) -> Verdict {
+        self.endpoints.local = stream.local_endpoint();
+        self.emit(event::CONNECTED, stream.as_raw_fd() as u64);
+        self.connected(stream, now)
+    }
+
     fn attempt_failed(&mut self, now: u64) -> Verdict {
         self.drop_attempt();
         self.retry_later(now)
@@ -240,12 +259,13 @@ impl Session {
 
     fn drop_attempt(&mut self) {
         self.connect_until = None;
-        if let Role::Connect { attempt, .. } = &mut self.role
-            && let Some(begun) = attempt.take()
-        {
-            let fd = begun.as_raw_fd();
+        let Role::Connect { attempt, tunnel, .. } = &mut self.role else { return };
+        let (attempt, tunnel) = (attempt.take(), tunnel.take());
+        let fd =
+            attempt.as_ref().map(AsRawFd::as_raw_fd).or(tunnel.as_ref().map(|tunnel| tunnel.as_raw_fd()));
+        if let Some(fd) = fd {
             let _ = self.owner.group.io.registry().deregister(&mut SourceFd(&fd));
-            drop(begun);
+            drop((attempt, tunnel));
             self.emit(event::CLOSED, fd as u64);
         }
     }

@@ -4,7 +4,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use socket2::{SockAddr, Socket};
 
-use super::{Scheme, Stream, Unopened, ipc, tcp};
+use super::socks::Exchange;
+use super::{Scheme, Stream, Tunnel, Unopened, ipc, tcp};
 use crate::error::{Error, Result};
 use crate::options::Options;
 
@@ -28,6 +29,17 @@ pub struct Attempt {
     socket: Socket,
     tcp: bool,
     connected: bool,
+    /// What is to be said to the proxy, if the connection is to one.
+    exchange: Option<Box<Exchange>>,
+}
+
+/// What an attempt has come to.
+#[derive(Debug)]
+pub enum Reached {
+    /// The target.
+    Target(Stream),
+    /// The proxy that is to connect the target.
+    Proxy(Box<Tunnel>),
 }
 
 impl Connector {
@@ -52,14 +64,38 @@ impl Connector {
         &self.endpoint
     }
 
-    /// Begins to connect. May block to look a name up.
+    /// What connections are called while they are made and after: the endpoint, or that of the proxy that leads there.
+    pub fn remote_endpoint(&self, options: &Options) -> String {
+        if self.has_proxy(options) {
+            format!("tcp://{}", String::from_utf8_lossy(&options.socks_proxy))
+        } else {
+            self.endpoint.clone()
+        }
+    }
+
+    /// `ZMQ_SOCKS_PROXY` is for tcp.
+    fn has_proxy(&self, options: &Options) -> bool {
+        matches!(self.target, Target::Tcp(_)) && !options.socks_proxy.is_empty()
+    }
+
+    /// Begins to connect: to the target, or with `ZMQ_SOCKS_PROXY` to the proxy. May block to look a name up.
     ///
     /// Errors: `EINVAL` for an unknown host or a bad port, `ENODEV` for an unknown source address, and what
     /// `socket`(2), `bind`(2) and `connect`(2) say. All of them may be over at the next attempt.
     pub fn start(&self, options: &Options) -> Result<Attempt, Unopened> {
+        let mut exchange = None;
         let (socket, address, tcp) = match &self.target {
-            Target::Tcp(address) => {
-                let (socket, address) = tcp::open_to_connect(address, options)?;
+            Target::Tcp(target) => {
+                let proxied;
+                let mut next = target.as_str();
+                if self.has_proxy(options) {
+                    let hop = tcp::through_proxy(target, &options.socks_proxy)?;
+                    let said = Exchange::new(hop.target, &options.socks_username, &options.socks_password)?;
+                    exchange = Some(Box::new(said));
+                    proxied = hop.proxy;
+                    next = &proxied;
+                }
+                let (socket, address) = tcp::open_to_connect(next, options)?;
                 (socket, address.into(), true)
             }
             Target::Ipc(address) => (ipc::open()?, address.clone(), false),
@@ -69,12 +105,13 @@ impl Connector {
             Err(error) if matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR)) => false,
             Err(error) => return Err(Unopened::closing(&socket, error)),
         };
-        Ok(Attempt { socket, tcp, connected })
+        Ok(Attempt { socket, tcp, connected, exchange })
     }
 
-    /// Whether a refusal may be the end of it (`ZMQ_RECONNECT_STOP_CONN_REFUSED`, which is for tcp).
-    pub fn heeds_refusal(&self) -> bool {
-        matches!(self.target, Target::Tcp(_))
+    /// Whether a refusal may be the end of it (`ZMQ_RECONNECT_STOP_CONN_REFUSED`, which is for tcp). That of a proxy may not:
+    /// it says nothing of the target.
+    pub fn heeds_refusal(&self, options: &Options) -> bool {
+        matches!(self.target, Target::Tcp(_)) && !self.has_proxy(options)
     }
 }
 
@@ -87,14 +124,18 @@ impl Attempt {
     /// Ends an attempt whose descriptor became writable.
     ///
     /// Errors: why the connection failed, `ECONNREFUSED` for example.
-    pub fn finish(self, options: &Options) -> Result<Stream> {
+    pub fn finish(self, options: &Options) -> Result<Reached> {
         if let Some(error) = self.socket.take_error()? {
             return Err(error.into());
         }
         if self.tcp {
             tcp::tune(&self.socket, options)?;
         }
-        Ok(Stream::new(self.socket))
+        let stream = Stream::new(self.socket);
+        Ok(match self.exchange {
+            Some(exchange) => Reached::Proxy(Box::new(Tunnel::new(stream, *exchange))),
+            None => Reached::Target(stream),
+        })
     }
 }
 

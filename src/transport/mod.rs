@@ -7,12 +7,15 @@ mod connector;
 mod ipc;
 mod listener;
 mod resolve;
+mod socks;
 mod stream;
 mod tcp;
+mod tunnel;
 
-pub use connector::{Attempt, Connector};
+pub use connector::{Attempt, Connector, Reached};
 pub use listener::{Accepted, Listener};
 pub use stream::Stream;
+pub use tunnel::Tunnel;
 
 use crate::error::{Error, Result};
 use crate::options::{Options, SocketType};

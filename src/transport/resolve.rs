@@ -121,7 +121,7 @@ fn in_family(ip: IpAddr, ipv6: bool) -> Option<IpAddr> {
 }
 
 /// A numeric address, in any of the forms that `getaddrinfo`(3) takes without looking anything up.
-fn parse_numeric(host: &str) -> Option<IpAddr> {
+pub(super) fn parse_numeric(host: &str) -> Option<IpAddr> {
     host.parse().ok().or_else(|| parse_ipv4(host).map(IpAddr::from))
 }
 

@@ -45,6 +45,28 @@ pub(super) fn check_connect_address(address: &str) -> Result<()> {
     if first && rest && port { Ok(()) } else { Err(Error::Invalid) }
 }
 
+/// The way to a target by a proxy.
+pub(super) struct ProxyHop<'a> {
+    /// The proxy's address, and perhaps one to connect from.
+    pub proxy: String,
+    /// What the proxy is told: `host:port`.
+    pub target: &'a str,
+}
+
+/// The address to connect from is this machine's business: it goes with the proxy's, which may have one of its own.
+///
+/// Errors: `EINVAL` for a proxy that is no text.
+pub(super) fn through_proxy<'a>(target: &'a str, proxy: &[u8]) -> Result<ProxyHop<'a>> {
+    let proxy = std::str::from_utf8(proxy).map_err(|_| Error::Invalid)?;
+    Ok(match target.rsplit_once(';') {
+        Some((source, target)) if !proxy.contains(';') => {
+            ProxyHop { proxy: format!("{source};{proxy}"), target }
+        }
+        Some((_, target)) => ProxyHop { proxy: proxy.to_owned(), target },
+        None => ProxyHop { proxy: proxy.to_owned(), target },
+    })
+}
+
 /// Opens a listening socket.
 pub(super) fn listen(address: &str, options: &Options) -> Result<Socket, Unopened> {
     let (socket, resolved) = open(address, true, options)?;

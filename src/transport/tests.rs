@@ -46,7 +46,10 @@ fn connect(endpoint: &str, options: &Options) -> Result<Stream> {
     if !attempt.is_connected() {
         wait(&attempt, Interest::WRITABLE);
     }
-    attempt.finish(options)
+    match attempt.finish(options)? {
+        Reached::Target(stream) => Ok(stream),
+        Reached::Proxy(tunnel) => panic!("{tunnel:?}"),
+    }
 }
 
 fn accept(listener: &Listener, options: &Options) -> Stream {

@@ -3,6 +3,7 @@
 
 mod endpoints;
 mod inproc;
+mod socks;
 mod support;
 mod tcp;
 mod termination;
