@@ -1,4 +1,4 @@
-//! Handles of things that are off the way of a message: timers, threads.
+//! Handles of things that are off the way of a message: contexts, pollers, timers, threads.
 //!
 //! Such a handle is a number that was never used before, not an address, so one that is stale, foreign or null is simply not in the table. Its low bits
 //! tell what kind of thing it stands for, so that the handle of one table is never that of another.

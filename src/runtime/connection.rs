@@ -1,8 +1,8 @@
 //! A connection: a descriptor, a half that reads and a half that writes, each under its own lock.
 //!
 //! Whoever holds a half may drive it: an I/O thread, or a caller in the middle of a send or a receive (see
-//! [`super::group`]). Nobody waits for a half that somebody else drives: who comes too late tells the holder to go round once
-//! more ([`Handover`]).
+//! [`super::group`]). Who drives doesn't wait for a half that somebody else drives, but tells the holder to go round once
+//! more ([`Handover`]). Only the I/O thread waits for one, to open, close or question it.
 //!
 //! What has to happen once in a connection's life (the handshake is done, the peer has gone) isn't done here, but told to
 //! the session, in the I/O thread.
@@ -300,7 +300,7 @@ impl Connection {
         let mut next = Next::Wait;
         self.read.drive(event, |half, event| {
             half.dry &= !event;
-            next = half.drive(self, budget);
+            next = self.contained(|| half.drive(self, budget)).unwrap_or(Next::Wait);
         });
         if next == Next::Again {
             self.group.push_ready(self.clone());
@@ -315,11 +315,21 @@ impl Connection {
                 self.blocked.store(false, Ordering::Relaxed);
             }
             if !self.is_blocked() {
-                half.drive(self);
+                self.contained(|| half.drive(self));
             }
             written = !self.is_blocked();
         });
         written
+    }
+
+    /// A panic is a bug of ours; it costs this connection, not the thread or the caller's process.
+    fn contained<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        if outcome.is_err() {
+            eprintln!("libzmq: a connection is closed after a panic");
+            self.report(Failure::Transport(Error::Os(libc::ENOTRECOVERABLE)));
+        }
+        outcome.ok()
     }
 
     /// Messages that were taken to be written.

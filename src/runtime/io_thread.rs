@@ -235,7 +235,8 @@ impl IoThread {
         }
     }
 
-    /// A panic is a bug of ours; it costs what it happened in, not the thread.
+    /// A panic is a bug of ours. It costs the session or the connection that it happened in, which catch it themselves, and in no case the
+    /// thread.
     fn contained(&mut self, work: impl FnOnce(&mut Self)) {
         if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(self))).is_err() {
             eprintln!("libzmq: an I/O thread went on after a panic");
@@ -332,7 +333,14 @@ impl IoThread {
     fn with_session(&mut self, id: SessionId, work: impl FnOnce(&mut Session, u64) -> Verdict) {
         let now = time::monotonic_ns();
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        match work(session, now) {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(session, now)));
+        let verdict = outcome.unwrap_or_else(|_| {
+            eprintln!("libzmq: a session ends after a panic");
+            // It may panic again; then it is dropped as it is.
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| session.end()));
+            Verdict::Over
+        });
+        match verdict {
             Verdict::Live => {
                 if let Some(at) = session.next_timer()
                     && session.timer.is_none_or(|set| at < set)

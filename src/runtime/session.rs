@@ -700,7 +700,7 @@ impl Session {
     }
 
     /// Ends it for good.
-    fn end(&mut self) -> Verdict {
+    pub(super) fn end(&mut self) -> Verdict {
         self.end_with(false)
     }
 

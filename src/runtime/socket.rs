@@ -23,7 +23,8 @@ use std::sync::Arc;
 pub const POLLIN: i16 = 1;
 /// `ZMQ_POLLOUT`
 pub const POLLOUT: i16 = 2;
-/// Sends that follow each other more quickly than this (nanoseconds) are a stream, and are written in batches by the I/O thread.
+/// Sends that follow each other more quickly than this (nanoseconds) are a stream, and are written in batches (see
+/// [`super::streams`]).
 const STREAM_GAP: u64 = 10_000;
 
 /// See the module's text.
@@ -424,8 +425,10 @@ impl Socket {
 
     /// Writes out what waits in the pipes to make room. True: there may be room now.
     pub fn write_connections(&mut self) -> bool {
+        // With many peers the I/O thread is the better one to do it: a write for each would keep the caller for long.
+        const FEW: usize = 4;
         let mut any = false;
-        for (_, link) in self.links.iter().flatten().take(4) {
+        for (_, link) in self.links.iter().flatten().take(FEW) {
             if let Link::Session { connection: Some(connection), .. } = link {
                 any |= connection.clone().drive_write(false);
             }

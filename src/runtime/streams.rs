@@ -2,7 +2,7 @@
 //!
 //! A message that is sent by itself is written at once, by its sender. When sends follow each other quickly, one write each would
 //! cost far more than all the rest, and waking the I/O thread for each too. So in a stream messages are queued, and written in
-//! batches: by the sender when the pipe is full or when it goes over to waiting or receiving, and by the I/O thread, which looks at such
+//! batches: by the sender when the pipe is full or when it goes over to waiting, and by the I/O thread, which looks at such
 //! connections every [`SHORTEST`] nanoseconds, so that what was sent last doesn't wait for long when the sender goes quiet. The
 //! look is worth little when whole batches go by between two of them, so it becomes rarer then, up to [`LONGEST`].
 
