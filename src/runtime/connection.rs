@@ -72,6 +72,8 @@ pub struct Connection {
     written: AtomicU64,
     /// The session was told that the connection has ended.
     reported: AtomicBool,
+    /// Nobody wants to hear what the peer says: its endpoint was unbound.
+    deaf: AtomicBool,
 }
 
 /// What a connection's reading half is at.
@@ -232,6 +234,7 @@ impl Connection {
             open: AtomicBool::new(false),
             written: AtomicU64::new(0),
             reported: AtomicBool::new(false),
+            deaf: AtomicBool::new(false),
         })
     }
 
@@ -305,6 +308,15 @@ impl Connection {
         if next == Next::Again {
             self.group.push_ready(self.clone());
         }
+    }
+
+    /// Drops what the peer still sends. The session is about to end.
+    pub fn stop_reading(&self) {
+        self.deaf.store(true, Ordering::Relaxed);
+    }
+
+    fn is_deaf(&self) -> bool {
+        self.deaf.load(Ordering::Relaxed)
     }
 
     /// Writes what is queued. `event`: the kernel takes bytes again. True: it has taken all of it, or somebody else sees to it.
@@ -534,6 +546,7 @@ impl ReadHalf {
             self.buffer.filled(count);
         } else if let ReadStage::Open { decoder, outbound, replies } = &mut self.stage
             && let Some(message) = decoder.filled(count)?
+            && !connection.is_deaf()
         {
             check_reply(replies, &message)?;
             deliver(connection, outbound, message);
@@ -571,6 +584,10 @@ impl ReadHalf {
 
     /// Decodes what is in the buffer. False: the budget is used up, or the pipe is full.
     fn decode(&mut self, connection: &Arc<Connection>, budget: &mut usize) -> Result<bool, Failure> {
+        if connection.is_deaf() {
+            self.buffer.skip(self.buffer.unread().len());
+            return Ok(true);
+        }
         let decoded = match &self.stage {
             ReadStage::Open { replies: Some(_), .. } => self.decode_checked::<true>(connection, budget),
             _ => self.decode_checked::<false>(connection, budget),

@@ -128,7 +128,7 @@ impl Socket {
             let marks =
                 Marks { send: mark(self.options.sndhwm), receive: mark(self.options.rcvhwm), peer: None };
             let (ours, theirs) = pipe(marks, self.options.effective_conflate());
-            let link = SessionLink::new(io.clone(), id);
+            let link = SessionLink::new(io.clone(), id, None);
             let pipe = self.attach_session(ours, Link::Session { link: link.clone(), connection: None });
             attached = Some(pipe);
             end_and_link = Some((theirs, link));
@@ -184,6 +184,14 @@ impl Socket {
         let Some(io) = self.group().map(|group| group.io.clone()) else { return };
         match what {
             What::Listener(id) => {
+                // What arrives from now on isn't received any more, however long the I/O thread takes.
+                for (_, link) in self.links.iter().flatten() {
+                    if let Link::Session { link, connection: Some(connection), .. } = link
+                        && link.listener == Some(id)
+                    {
+                        connection.stop_reading();
+                    }
+                }
                 io.post(IoCommand::StopListening { listener: id, linger: self.options.linger });
             }
             What::Session(session, pipe) => {

@@ -98,13 +98,15 @@ pub struct SessionLink {
     pub io: Arc<IoHandle>,
     /// The session there.
     pub session: SessionId,
+    /// The listener that has accepted its connection, if it didn't connect.
+    pub listener: Option<SessionId>,
     pipe: OnceLock<PipeId>,
 }
 
 impl SessionLink {
     /// For a pipe that the socket hasn't taken in yet.
-    pub fn new(io: Arc<IoHandle>, session: SessionId) -> Arc<Self> {
-        Arc::new(Self { io, session, pipe: OnceLock::new() })
+    pub fn new(io: Arc<IoHandle>, session: SessionId, listener: Option<SessionId>) -> Arc<Self> {
+        Arc::new(Self { io, session, listener, pipe: OnceLock::new() })
     }
 
     /// The socket has taken its end in.

@@ -299,7 +299,7 @@ impl Session {
         let owner = self.owner.clone();
         let fd = stream.as_raw_fd();
         if self.link.is_none() {
-            self.link = Some(SessionLink::new(owner.group.io.clone(), self.id));
+            self.link = Some(SessionLink::new(owner.group.io.clone(), self.id, self.listener()));
         }
         let Some(link) = self.link.clone() else { return Verdict::Live };
         let sizes = BatchSizes::from_options(&owner.options);

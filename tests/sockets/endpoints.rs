@@ -34,3 +34,25 @@ fn what_is_queued_at_an_unbind_still_arrives() {
         assert_eq!(pull.recv().unwrap(), body);
     }
 }
+
+#[test]
+fn nothing_is_received_by_an_endpoint_that_was_unbound() {
+    let context = Context::new();
+    for _ in 0..20 {
+        let (pull, push) = (context.socket(ZMQ_PULL), context.socket(ZMQ_PUSH));
+        let endpoint = pull.bind_tcp();
+        push.set(ZMQ_RECONNECT_IVL, -1).unwrap();
+        push.connect(&endpoint).unwrap();
+        for body in [b"1", b"2"] {
+            push.send(body).unwrap();
+        }
+        assert_eq!(pull.recv().unwrap(), b"1");
+        // What has arrived before is there to be read.
+        eventually("arrived", || pull.get(ZMQ_EVENTS).unwrap() & ZMQ_POLLIN != 0);
+        pull.unbind(&endpoint).unwrap();
+        let _ = push.try_send(b"3");
+        assert_eq!(pull.recv().unwrap(), b"2");
+        pull.set(ZMQ_RCVTIMEO, 20).unwrap();
+        assert_eq!(pull.recv(), Err(libc::EAGAIN));
+    }
+}
