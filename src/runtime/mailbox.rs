@@ -138,6 +138,11 @@ impl Mailbox {
         self.waiters.any()
     }
 
+    /// Looks until `is_over`, for as long as looking has paid lately. True: it is.
+    pub fn look(&self, is_over: impl FnMut() -> bool) -> bool {
+        self.spin.wait(is_over)
+    }
+
     /// Sleeps until something is posted after `seen` was read, or the deadline. `stream`: the caller only receives, and got so
     /// many messages since it waited last.
     pub fn sleep(&self, seen: u32, deadline: Option<u64>, stream: Option<u32>) -> Wait {
