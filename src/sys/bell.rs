@@ -1,13 +1,17 @@
 //! A descriptor that is readable from when it is rung until it is quietened, for few system calls.
 //!
 //! `state` tells whether the descriptor is readable, so that ringing it twice costs one call, and quietening it when it is
-//! quiet none. The calls take time, and others may come in between, so the state has two more values for while they last:
+//! quiet none. The calls take time, and others may come in between:
 //!
-//! - Who finds it being rung leaves it at that: it will be readable in a moment. So does who wants it quiet; it is readable once
-//!   too often then, and still known to be.
+//! - Who rings says so first and writes to the descriptor then. Others that want to ring meanwhile leave it at that: it will be readable in a
+//!   moment. Whoever the write wakes may be running before the writer goes on, so nothing is left to be said after it.
+//! - Who wants it quiet and finds nothing to read has come before the write, and leaves everything as it was. It will be readable once too
+//!   often, and is known to be.
 //! - Who rings it while it is being quietened may do so in vain. So who quietens it has to look *afterwards* at what others have
 //!   said before they rang. All of these are sequentially consistent, so either the look sees it, or the ringing comes
 //!   after the quietening.
+//!
+//! So there is never more than one write that hasn't been read, and none while it is quiet.
 
 use super::primitive::{AtomicUsize, EventFd, Ordering, after_exchange};
 use crate::error::Result;
@@ -15,9 +19,9 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::sync::OnceLock;
 
 const QUIET: usize = 0;
-const RINGING: usize = 1;
-const RUNG: usize = 2;
-const QUIETENING: usize = 3;
+/// Readable, or to be so in a moment.
+const RUNG: usize = 1;
+const QUIETENING: usize = 2;
 
 /// See the module's text. The descriptor is made when it is first asked for.
 pub struct Bell {
@@ -56,9 +60,8 @@ impl Bell {
 
     #[cold]
     fn ring_fd(&self, fd: &EventFd) {
-        if self.state.compare_exchange(QUIET, RINGING, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+        if self.state.compare_exchange(QUIET, RUNG, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
             fd.signal();
-            self.state.store(RUNG, Ordering::Release);
         }
     }
 
@@ -72,12 +75,11 @@ impl Bell {
     fn quieten_fd(&self) -> bool {
         let mine =
             self.state.compare_exchange(RUNG, QUIETENING, Ordering::Acquire, Ordering::Relaxed).is_ok();
-        if mine && let Some(fd) = self.fd.get() {
-            fd.drain();
-            self.state.swap(QUIET, Ordering::SeqCst);
-            after_exchange();
-        }
-        mine
+        let Some(fd) = self.fd.get().filter(|_| mine) else { return false };
+        let was_readable = fd.drain();
+        self.state.swap(if was_readable { QUIET } else { RUNG }, Ordering::SeqCst);
+        after_exchange();
+        was_readable
     }
 
     /// Waits until it is readable.
