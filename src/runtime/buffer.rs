@@ -9,6 +9,8 @@ use std::io::IoSlice;
 
 /// Bytes that one read asks for, and one write gathers, at most. Larger ones gain nothing (docs/architecture.md).
 pub const BATCH: usize = 64 * 1024;
+/// Up to so many bytes are kept in a buffer of their own size.
+const FEW: usize = 1024;
 /// How many empty buffers are kept.
 const KEPT: usize = 8;
 /// Bodies from this size on are written from where they are instead of being copied.
@@ -51,16 +53,25 @@ impl ReadBuffer {
 
     /// Room for a read of up to `limit` bytes behind those that are there.
     pub fn room(&mut self, limit: usize) -> &mut [u8] {
-        let bytes = self.bytes.get_or_insert_with(|| {
-            READ_BUFFERS.lock().pop().unwrap_or_else(|| vec![0; BATCH].into_boxed_slice())
-        });
-        if self.start > 0 {
-            bytes.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
-        }
-        let end = (self.end + limit).min(bytes.len());
-        &mut bytes[self.end..end]
+        let bytes = match self.bytes.take() {
+            Some(mut bytes) if bytes.len() == BATCH => {
+                if self.start > 0 {
+                    bytes.copy_within(self.start..self.end, 0);
+                }
+                bytes
+            }
+            few => {
+                let mut bytes = take_buffer();
+                if let Some(few) = few {
+                    bytes[..self.end - self.start].copy_from_slice(&few[self.start..self.end]);
+                }
+                bytes
+            }
+        };
+        self.end -= self.start;
+        self.start = 0;
+        let end = (self.end + limit).min(BATCH);
+        &mut self.bytes.insert(bytes)[self.end..end]
     }
 
     /// `count` bytes were read into the room.
@@ -68,17 +79,34 @@ impl ReadBuffer {
         self.end += count;
     }
 
-    /// Gives the buffer back if it is empty.
+    /// Gives the buffer back if it is empty, or has so few bytes that they are better kept in a small one: many connections may
+    /// wait with the beginning of something.
     pub fn release(&mut self) {
-        if self.is_empty()
-            && let Some(bytes) = self.bytes.take()
-        {
-            (self.start, self.end) = (0, 0);
-            let mut kept = READ_BUFFERS.lock();
-            if kept.len() < KEPT {
-                kept.push(bytes);
-            }
+        let unread = self.end - self.start;
+        if unread > FEW {
+            return;
         }
+        let Some(bytes) = self.bytes.take() else { return };
+        if bytes.len() < BATCH && unread > 0 {
+            self.bytes = Some(bytes);
+            return;
+        }
+        if unread > 0 {
+            self.bytes = Some(bytes[self.start..self.end].into());
+        }
+        (self.start, self.end) = (0, unread);
+        give_buffer(bytes);
+    }
+}
+
+fn take_buffer() -> Box<[u8]> {
+    READ_BUFFERS.lock().pop().unwrap_or_else(|| vec![0; BATCH].into_boxed_slice())
+}
+
+fn give_buffer(bytes: Box<[u8]>) {
+    let mut kept = READ_BUFFERS.lock();
+    if kept.len() < KEPT && bytes.len() == BATCH {
+        kept.push(bytes);
     }
 }
 
@@ -219,8 +247,16 @@ mod tests {
         buffer.room(100)[..2].copy_from_slice(b"ef");
         buffer.filled(2);
         assert_eq!(buffer.unread(), b"cdef");
+        buffer.release();
+        assert_eq!(buffer.unread(), b"cdef");
+        assert_eq!(buffer.bytes.as_ref().map(|bytes| bytes.len()), Some(4), "few bytes are kept in few");
+        buffer.skip(1);
+        buffer.release();
+        buffer.room(100)[..1].copy_from_slice(b"g");
+        buffer.filled(1);
+        assert_eq!(buffer.unread(), b"defg");
         buffer.skip(4);
         buffer.release();
-        assert!(buffer.unread().is_empty());
+        assert!(buffer.unread().is_empty() && buffer.bytes.is_none());
     }
 }
