@@ -70,3 +70,6 @@ uninstall:
 
 clean:
 	$(CARGO) clean
+
+# make loom, asan, tsan, valgrind, miri.
+include checks.mk

@@ -26,17 +26,18 @@ pub fn set_before_load(place: &AtomicBool) {
     place.swap(true, Ordering::SeqCst);
 }
 
-/// loom knows sequential consistency by fences only.
+/// loom knows sequential consistency by fences only. (And two stores, of which one is an exchange, have an order for it only if
+/// the other one is too.)
 #[cfg(loom)]
 pub fn store_before_load(place: &AtomicUsize, value: usize) {
-    place.store(value, Ordering::Release);
+    place.swap(value, Ordering::AcqRel);
     fence(Ordering::SeqCst);
 }
 
 /// As `store_before_load`.
 #[cfg(loom)]
 pub fn set_before_load(place: &AtomicBool) {
-    place.store(true, Ordering::Relaxed);
+    place.swap(true, Ordering::AcqRel);
     fence(Ordering::SeqCst);
 }
 

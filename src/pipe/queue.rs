@@ -29,9 +29,9 @@ use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr;
 
 /// Items in a queue's first chunk.
-const MIN_CHUNK: usize = 2;
+const MIN_CHUNK: usize = if cfg!(loom) { 1 } else { 2 };
 /// Items in its largest ones: 16 KiB of messages, which stay in the first-level cache.
-const MAX_CHUNK: usize = 256;
+const MAX_CHUNK: usize = if cfg!(loom) { 2 } else { 256 };
 
 /// The header of a chunk; its slots follow it in the same allocation.
 struct Chunk<T> {
@@ -492,3 +492,7 @@ impl<T> Drop for Consumer<T> {
         ends.read = if self.conflate { 0 } else { self.read };
     }
 }
+
+#[cfg(all(test, loom))]
+#[path = "queue_loom.rs"]
+mod loom_tests;
