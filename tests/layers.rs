@@ -71,7 +71,8 @@ const IO: &[&str] = &[
 ];
 
 /// Where `unsafe` may stand: folders, which end in a slash, and files.
-const UNSAFE: &[&str] = &["ffi/", "src/sys/", "src/pipe/queue.rs", "src/pipe/queue_loom.rs", "src/message.rs", "src/message/"];
+const UNSAFE: &[&str] =
+    &["ffi/", "src/sys/", "src/pipe/queue.rs", "src/pipe/queue_loom.rs", "src/message.rs", "src/message/"];
 
 const LONGEST_FILE: usize = 800;
 

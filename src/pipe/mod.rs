@@ -224,6 +224,13 @@ impl Inbound {
         waiting + self.read.saturating_sub(self.queue.told())
     }
 
+    /// Tells what was read if that won't be told later, as the pipe has become unlimited. True: the writer waits for room and has to be
+    /// woken.
+    #[must_use]
+    fn grant_last(&mut self) -> bool {
+        self.low == usize::MAX && self.queue.set_consumed(self.read)
+    }
+
     fn set_mark(&mut self, mark: Mark) {
         self.mark = mark;
         self.low = mark.low();

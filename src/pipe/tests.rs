@@ -161,3 +161,23 @@ fn an_id_is_dead_when_its_pipe_has_gone() {
     assert!(!send(&mut a, a_id, "x", false));
     assert!(a.remove(a_id).is_none());
 }
+
+#[test]
+fn a_full_pipe_that_becomes_unlimited_wakes_its_writer() {
+    let (mut a, a_id, mut b, b_id) = joined(marks(2, 2, Some((2, 2))));
+    for text in ["0", "1", "2", "3"] {
+        assert!(send(&mut a, a_id, text, false));
+    }
+    a.flush(a_id);
+    // One more was read than the writer was told of.
+    assert_eq!((recv(&mut b, b_id), recv(&mut b, b_id)), (Some("0".into()), Some("1".into())));
+    assert!(send(&mut a, a_id, "4", false) && send(&mut a, a_id, "5", false));
+    a.flush(a_id);
+    assert!(!send(&mut a, a_id, "6", false));
+    assert_eq!(recv(&mut b, b_id), Some("2".into()));
+    while b.next_notice().is_some() {}
+    a.set_own_marks(a_id, 0, 2);
+    b.set_peer_marks(b_id, 0, 2);
+    assert_eq!(b.next_notice(), Some(Notice::Room(b_id)));
+    assert!(a.activate_write(a_id) && send(&mut a, a_id, "6", false));
+}

@@ -120,6 +120,7 @@ impl Registry {
         link.set_farewell(0, socket.disconnect.clone());
         let (send, receive) = (socket.send, socket.receive);
         link.post(1, move |pipe| Command::PeerMarks(pipe, send, receive));
+        link.post(1, Command::Room);
         link.post(1, Command::Readable);
         socket.mailbox.post(Command::AttachInproc { end, link, subscribe_to_all: false });
     }

@@ -549,6 +549,7 @@ impl Socket {
                 link.post(*side, move |pipe| Command::PeerMarks(pipe, send, receive));
             }
         }
+        self.settle();
     }
 
     /// `zmq_getsockopt`; the value's length.
