@@ -125,7 +125,7 @@ impl Waiting {
         let stream = guard.take_stream();
         let group = guard.group().cloned();
         drop(guard);
-        let outcome = match group.and_then(|group| group.wait(seen, self.deadline, CALLER_BUDGET)) {
+        let outcome = match group.and_then(|group| group.wait(seen, self.deadline, CALLER_BUDGET, stream)) {
             Some(outcome) => outcome?,
             None => mailbox.sleep(seen, self.deadline, stream),
         };

@@ -16,6 +16,7 @@
 use super::connection::{Connection, IO_BUDGET};
 use super::io_thread::{IoCommand, IoHandle};
 use super::mailbox::{Mailbox, Wait};
+use super::spin::Spin;
 use crate::error::Result;
 use crate::sys::epoll::{Epoll, Event, Interest};
 use crate::sys::time;
@@ -27,6 +28,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+/// How many messages between two waits make a stream.
+const STREAM: u32 = 16;
 /// How many events one look takes.
 const EVENTS: usize = 64;
 /// The epoll token of the mailbox's descriptor.
@@ -55,6 +58,8 @@ pub struct Group {
     /// How often a caller has used the group while lent.
     uses: AtomicU32,
     has_wait_fd: AtomicBool,
+    /// What was learnt from the last waits.
+    spin: Spin,
 }
 
 #[derive(Default)]
@@ -81,6 +86,7 @@ impl Group {
             waiting: AtomicBool::new(false),
             uses: AtomicU32::new(0),
             has_wait_fd: AtomicBool::new(false),
+            spin: Spin::new(),
         }))
     }
 
@@ -324,25 +330,49 @@ impl Group {
 
     /// Sleeps until a connection has something, something is posted to the socket after `seen` was read, or the deadline; then drives what has
     /// come. `None`: another thread waits here already, so wait elsewhere.
-    pub fn wait(self: &Arc<Self>, seen: u32, deadline: Option<u64>, budget: usize) -> Option<Result<Wait>> {
+    pub fn wait(
+        self: &Arc<Self>,
+        seen: u32,
+        deadline: Option<u64>,
+        budget: usize,
+        stream: Option<u32>,
+    ) -> Option<Result<Wait>> {
         match self.begin_wait() {
             Ok(true) => {}
             Ok(false) => return None,
             Err(error) => return Some(Err(error)),
         }
-        let outcome = self.wait_alone(seen, deadline, budget);
+        let outcome = self.wait_alone(seen, deadline, budget, stream);
         self.end_wait();
         Some(outcome)
     }
 
-    fn wait_alone(&self, seen: u32, deadline: Option<u64>, budget: usize) -> Result<Wait> {
+    fn wait_alone(
+        &self,
+        seen: u32,
+        deadline: Option<u64>,
+        budget: usize,
+        stream: Option<u32>,
+    ) -> Result<Wait> {
         if self.drive_ready(budget) {
+            return Ok(Wait::Woken);
+        }
+        let mut events = [Event::EMPTY; EVENTS];
+        let mut count = 0;
+        // In a stream there is more to be had by letting it gather than by being quick.
+        let in_stream = stream.is_some_and(|received| received >= STREAM);
+        let found = !in_stream
+            && self.spin.wait(1, || {
+                count = self.epoll.wait(&mut events, Some(Duration::ZERO)).unwrap_or(0);
+                count > 0 || self.mailbox.word() != seen
+            });
+        if found {
+            self.drive(&events[..count], budget);
             return Ok(Wait::Woken);
         }
         if !self.mailbox.enter_fd_wait(seen) {
             return Ok(Wait::Woken);
         }
-        let mut events = [Event::EMPTY; EVENTS];
         let timeout = deadline.map(|at| Duration::from_nanos(at.saturating_sub(time::monotonic_ns())));
         let outcome = self.epoll.wait(&mut events, timeout);
         self.mailbox.leave_fd_wait();

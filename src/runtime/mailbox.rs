@@ -60,6 +60,9 @@ pub enum Command {
     Stop,
 }
 
+/// How often to look at a word of memory before looking at the clock.
+const CHECKS: u32 = 16;
+
 /// See the module's text.
 pub struct Mailbox {
     commands: Mutex<Vec<Command>>,
@@ -140,13 +143,13 @@ impl Mailbox {
 
     /// Looks until `is_over`, for as long as looking has paid lately. True: it is.
     pub fn look(&self, is_over: impl FnMut() -> bool) -> bool {
-        self.spin.wait(is_over)
+        self.spin.wait(CHECKS, is_over)
     }
 
     /// Sleeps until something is posted after `seen` was read, or the deadline. `stream`: the caller only receives, and got so
     /// many messages since it waited last.
     pub fn sleep(&self, seen: u32, deadline: Option<u64>, stream: Option<u32>) -> Wait {
-        if self.spin.wait(|| self.waiters.word() != seen) {
+        if self.spin.wait(CHECKS, || self.waiters.word() != seen) {
             if let Some(received) = stream {
                 self.spin.gather(received);
             }

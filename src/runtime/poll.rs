@@ -200,7 +200,8 @@ fn look_last<I: Item>(items: &mut [I], watches: &mut Watches, read: bool) -> Res
             // For room alone the connections are left where they are, as a send that waits does it.
             let group = guard.group().filter(|group| wanted & POLLIN != 0 || group.is_lent()).cloned();
             let mailbox = guard.mailbox().clone();
-            watches.push(Watch { mailbox, seen, group, entered: false, has_group: false });
+            let stream = if events == 0 { guard.take_stream() } else { None };
+            watches.push(Watch { mailbox, seen, group, stream, entered: false, has_group: false });
         }
         item.set_found(events);
     }
@@ -214,6 +215,8 @@ struct Watch {
     seen: u32,
     /// The connections to be taken over, if any.
     group: Option<Arc<Group>>,
+    /// See `Socket::take_stream`.
+    stream: Option<u32>,
     /// Between `enter_fd_wait` and `leave_fd_wait`.
     entered: bool,
     /// Between `begin_wait` and `end_wait`.
@@ -223,7 +226,11 @@ struct Watch {
 impl Watch {
     /// Sleeps on this socket and nothing else.
     fn sleep_alone(&self, deadline: Option<u64>) -> Result<Wait> {
-        match self.group.as_ref().and_then(|group| group.wait(self.seen, deadline, CALLER_BUDGET)) {
+        match self
+            .group
+            .as_ref()
+            .and_then(|group| group.wait(self.seen, deadline, CALLER_BUDGET, self.stream))
+        {
             Some(outcome) => outcome,
             None => Ok(self.mailbox.sleep(self.seen, deadline, None)),
         }

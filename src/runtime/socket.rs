@@ -26,6 +26,8 @@ pub const POLLOUT: i16 = 2;
 /// Sends that follow each other more quickly than this (nanoseconds) are a stream, and are written in batches (see
 /// [`super::streams`]).
 const STREAM_GAP: u64 = 10_000;
+/// A message counts once more for each of these that it fills, in bytes.
+const PAGE: usize = 4096;
 
 /// See the module's text.
 pub struct Socket {
@@ -49,6 +51,8 @@ pub struct Socket {
     /// Messages received since the last wait, and whether something was sent.
     received: u32,
     sent: bool,
+    /// See `take_stream`.
+    stream: Option<u32>,
     /// There are connections in the middle of a stream of sends.
     has_streams: bool,
     /// When a caller wrote to a connection last.
@@ -88,6 +92,7 @@ impl Socket {
             turned: true,
             received: 0,
             sent: false,
+            stream: None,
             has_streams: false,
             last_write: 0,
             commands: Vec::new(),
@@ -381,10 +386,16 @@ impl Socket {
         Ok(())
     }
 
-    /// How many messages were received since the last wait, if nothing was sent meanwhile.
+    /// How many messages were received since the last wait, if nothing was sent meanwhile; long ones count for several. In the middle
+    /// of a long one, what it was before.
     pub fn take_stream(&mut self) -> Option<u32> {
         let received = std::mem::take(&mut self.received);
-        (!std::mem::take(&mut self.sent) && received > 0).then_some(received)
+        if std::mem::take(&mut self.sent) {
+            self.stream = None;
+        } else if received > 0 {
+            self.stream = Some(received);
+        }
+        self.stream
     }
 
     /// As `send`, for the engine's own messages.
@@ -400,7 +411,7 @@ impl Socket {
         self.settle();
         received?;
         self.turned = true;
-        self.received = self.received.wrapping_add(1);
+        self.received = self.received.wrapping_add(1 + (out.len() / PAGE) as u32);
         self.receive_more = out.more();
         Ok(())
     }

@@ -9,10 +9,11 @@ use crate::sys::time;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Nanoseconds: the first look, the longest, the one now and then; less than the last isn't worth it.
-const FIRST: u32 = 8_000;
+/// Nanoseconds: the longest look, which is the first one too, and the one now and then. It is a little longer than it takes to wake a
+/// thread on another processor, so that of two threads which wait for each other in turn one can begin.
 const LONGEST: u32 = 50_000;
-const PROBE: u32 = 3_000;
+/// A shorter look isn't worth it.
+const SHORTEST: u32 = 2_000;
 /// How many waits go without a look before one is tried again.
 const PROBE_EVERY: u32 = 32;
 
@@ -31,7 +32,7 @@ const BATCH: u32 = 32;
 impl Spin {
     /// Nothing as yet.
     pub const fn new() -> Self {
-        Self { budget: AtomicU32::new(FIRST), skipped: AtomicU32::new(0), gathering: AtomicU32::new(0) }
+        Self { budget: AtomicU32::new(LONGEST), skipped: AtomicU32::new(0), gathering: AtomicU32::new(0) }
     }
 
     /// Something came while this thread looked, and it is part of a stream: the last wait gave `received` messages and nothing was
@@ -47,21 +48,21 @@ impl Spin {
         }
     }
 
-    /// Looks until `is_over`, but not for long. True: it is.
-    pub fn wait(&self, mut is_over: impl FnMut() -> bool) -> bool {
+    /// Looks until `is_over`, but not for long; at the clock after so many `checks`. True: it is.
+    pub fn wait(&self, checks: u32, mut is_over: impl FnMut() -> bool) -> bool {
         let mut budget = self.budget.load(Ordering::Relaxed);
         if budget == 0 {
             if self.skipped.fetch_add(1, Ordering::Relaxed) % PROBE_EVERY != PROBE_EVERY - 1 {
                 return false;
             }
-            budget = PROBE;
+            budget = LONGEST;
         }
         if !has_company() {
             return false;
         }
         let until = time::monotonic_ns() + u64::from(budget);
         let over = loop {
-            if (0..16).any(|_| {
+            if (0..checks).any(|_| {
                 std::hint::spin_loop();
                 is_over()
             }) {
@@ -72,8 +73,10 @@ impl Spin {
             }
         };
         let next = match over {
-            true => (budget + budget / 4).min(LONGEST),
-            false if budget / 2 >= PROBE / 2 => budget / 2,
+            true => (budget * 2).min(LONGEST),
+            // The one now and then has failed.
+            false if self.budget.load(Ordering::Relaxed) == 0 => 0,
+            false if budget / 2 >= SHORTEST => budget / 2,
             false => 0,
         };
         self.budget.store(next, Ordering::Relaxed);
@@ -101,17 +104,18 @@ mod tests {
     fn looks_that_find_nothing_become_shorter_and_stop() {
         let spin = Spin::new();
         for _ in 0..8 {
-            assert!(!spin.wait(|| false));
+            assert!(!spin.wait(16, || false));
         }
         assert_eq!(spin.budget.load(Ordering::Relaxed), 0);
-        let mut looks = 0;
-        for _ in 0..PROBE_EVERY - 1 {
-            spin.wait(|| {
+        let looked = (0..PROBE_EVERY).filter(|_| {
+            let mut looks = 0;
+            spin.wait(16, || {
                 looks += 1;
                 false
             });
-        }
-        assert!(looks < 10_000, "at most one probe in so many waits");
+            looks > 0
+        });
+        assert_eq!(looked.count(), 1, "one in so many waits");
     }
 
     #[test]
@@ -121,7 +125,7 @@ mod tests {
         }
         let spin = Spin::new();
         for _ in 0..100 {
-            assert!(spin.wait(|| true));
+            assert!(spin.wait(16, || true));
         }
         assert_eq!(spin.budget.load(Ordering::Relaxed), LONGEST);
     }
