@@ -25,7 +25,7 @@ asan:
 # The standard library isn't instrumented; what that hides is in scripts/tsan.supp, each with its reason.
 tsan:
 	RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
-	TSAN_OPTIONS="suppressions=$(CURDIR)/scripts/tsan.supp halt_on_error=0" \
+	TSAN_OPTIONS="suppressions=$(CURDIR)/scripts/tsan.supp die_after_fork=0 allocator_may_return_null=1" \
 	$(CARGO) $(NIGHTLY) test --target $(HOST) --target-dir target/tsan $(THREADED)
 
 valgrind: library
