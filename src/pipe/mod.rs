@@ -224,11 +224,17 @@ impl Inbound {
         waiting + self.read.saturating_sub(self.queue.told())
     }
 
-    /// Tells what was read if that won't be told later, as the pipe has become unlimited. True: the writer waits for room and has to be
-    /// woken.
+    /// Grants what new marks make due: a writer at a lower mark may already wait for it, and what was read before won't be read again. True:
+    /// the writer waits for room and has to be woken.
+    fn grant_after_change(&mut self) -> bool {
+        let due = self.low == usize::MAX || self.read - self.queue.told() >= self.low;
+        due && self.grant()
+    }
+
+    /// Grants all that was read. A reader that does so when it runs dry never leaves a writer waiting, whatever became of the marks.
     #[must_use]
-    fn grant_last(&mut self) -> bool {
-        self.low == usize::MAX && self.queue.set_consumed(self.read)
+    pub fn grant_all(&mut self) -> bool {
+        self.read != self.queue.told() && self.grant()
     }
 
     fn set_mark(&mut self, mark: Mark) {

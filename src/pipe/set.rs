@@ -342,7 +342,7 @@ impl Pipes {
         if let Some(pipe) = self.get_mut(id) {
             pipe.outbound.set_mark(super::Mark { own: send, ..pipe.outbound.mark });
             pipe.inbound.set_mark(super::Mark { own: receive, ..pipe.inbound.mark });
-            if pipe.inbound.grant_last() {
+            if pipe.inbound.grant_after_change() {
                 self.notices.push(Notice::Room(id));
             }
         }
@@ -353,7 +353,7 @@ impl Pipes {
         if let Some(pipe) = self.get_mut(id) {
             pipe.outbound.set_mark(super::Mark { boost: Some(receive), ..pipe.outbound.mark });
             pipe.inbound.set_mark(super::Mark { boost: Some(send), ..pipe.inbound.mark });
-            if pipe.inbound.grant_last() {
+            if pipe.inbound.grant_after_change() {
                 self.notices.push(Notice::Room(id));
             }
         }

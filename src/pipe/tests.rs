@@ -181,3 +181,41 @@ fn a_full_pipe_that_becomes_unlimited_wakes_its_writer() {
     assert_eq!(b.next_notice(), Some(Notice::Room(b_id)));
     assert!(a.activate_write(a_id) && send(&mut a, a_id, "6", false));
 }
+
+#[test]
+fn a_lower_mark_grants_what_was_read_before() {
+    let (mut a, a_id, mut b, b_id) = joined(marks(10, 10, Some((10, 10))));
+    for _ in 0..7 {
+        assert!(send(&mut a, a_id, "x", false));
+    }
+    a.flush(a_id);
+    for _ in 0..7 {
+        recv(&mut b, b_id).expect("there");
+    }
+    assert_eq!(recv(&mut b, b_id), None);
+    a.set_own_marks(a_id, 1, 1);
+    a.set_peer_marks(a_id, 1, 1);
+    assert!(!send(&mut a, a_id, "x", false), "seven were written, and none granted");
+    b.set_own_marks(b_id, 1, 1);
+    b.set_peer_marks(b_id, 1, 1);
+    assert_eq!(b.next_notice(), Some(Notice::Room(b_id)));
+    assert!(a.activate_write(a_id));
+    assert!(send(&mut a, a_id, "x", false));
+}
+
+#[test]
+fn a_reader_that_runs_dry_can_grant_all() {
+    let (here, there) = pipe(marks(10, 10, None), false);
+    let (mut outbound, mut inbound) = (here.outbound, there.inbound);
+    for _ in 0..3 {
+        outbound.push(message("x", false));
+    }
+    assert!(outbound.flush());
+    let mut out = Message::new();
+    while inbound.pop(&mut out) {
+        assert!(!inbound.count(&out));
+    }
+    assert_eq!(outbound.queued(), 3);
+    assert!(!inbound.grant_all(), "nobody waits");
+    assert_eq!(outbound.queued(), 0);
+}

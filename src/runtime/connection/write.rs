@@ -80,6 +80,11 @@ impl WriteHalf {
             }
             if !inbound.pop(&mut self.message) {
                 if self.batch.is_empty() && inbound.sleep() {
+                    if inbound.grant_all()
+                        && let Some(pipe) = connection.link.pipe()
+                    {
+                        connection.mailbox.post(Command::Room(pipe));
+                    }
                     if inbound.is_finished() {
                         self.finish(connection);
                     }
