@@ -143,8 +143,12 @@ impl Outbound {
     }
 
     fn set_mark(&mut self, mark: Mark) {
+        let before = std::mem::replace(&mut self.limit, mark.limit());
         self.mark = mark;
-        self.limit = mark.limit();
+        if self.limit < before && before != 0 {
+            // The reader may go on granting by the old mark, which the writer can no longer reach.
+            self.queue.set_eager();
+        }
     }
 }
 
@@ -231,10 +235,11 @@ impl Inbound {
         due && self.grant()
     }
 
-    /// Grants all that was read. A reader that does so when it runs dry never leaves a writer waiting, whatever became of the marks.
+    /// For a reader that has run dry and may not know of a lower mark: grants all that was read, if there was one. So it never leaves a
+    /// writer waiting. True: the writer has to be woken.
     #[must_use]
-    pub fn grant_all(&mut self) -> bool {
-        self.read != self.queue.told() && self.grant()
+    pub fn grant_dry(&mut self) -> bool {
+        self.queue.is_eager() && self.read != self.queue.told() && self.grant()
     }
 
     fn set_mark(&mut self, mark: Mark) {

@@ -103,6 +103,8 @@ struct ProducerLine {
     /// Items published since the queue was made.
     tail: AtomicUsize,
     consumer_asleep: AtomicBool,
+    /// The consumer shall tell what it has consumed whenever it runs dry.
+    eager: AtomicBool,
     closed: AtomicBool,
 }
 
@@ -194,6 +196,7 @@ pub fn queue<T>(conflate: bool) -> (Producer<T>, Consumer<T>) {
             tail: AtomicUsize::new(0),
             // Nobody has looked yet, so the first item has to be announced.
             consumer_asleep: AtomicBool::new(true),
+            eager: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         }),
         consumer: Line(ConsumerLine {
@@ -296,6 +299,11 @@ impl<T> Producer<T> {
         let line = &self.shared.producer.0;
         set_before_load(&line.closed);
         line.consumer_asleep.swap(false, Ordering::AcqRel)
+    }
+
+    /// Asks the consumer to tell what it has consumed whenever it runs dry, from now on.
+    pub fn set_eager(&self) {
+        self.shared.producer.0.eager.store(true, Ordering::SeqCst);
     }
 
     /// How many messages the consumer says it has consumed.
@@ -460,6 +468,11 @@ impl<T> Consumer<T> {
         }
         self.shared.producer.0.consumer_asleep.store(false, Ordering::Relaxed);
         false
+    }
+
+    /// Whether the producer wants to be told whenever the consumer runs dry.
+    pub fn is_eager(&self) -> bool {
+        self.shared.producer.0.eager.load(Ordering::SeqCst)
     }
 
     /// Tells the producer how many messages were consumed. True: it was asleep, and the caller owes it a wake-up.

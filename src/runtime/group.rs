@@ -19,7 +19,7 @@ use super::mailbox::{Mailbox, Wait};
 use super::spin::Spin;
 use crate::error::Result;
 use crate::sys::epoll::{Epoll, Event, Interest};
-use crate::sys::time;
+use crate::sys::{poll, time};
 use mio::unix::SourceFd;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -374,11 +374,17 @@ impl Group {
             return Ok(Wait::Woken);
         }
         let timeout = deadline.map(|at| Duration::from_nanos(at.saturating_sub(time::monotonic_ns())));
-        let outcome = self.epoll.wait(&mut events, timeout);
+        // Slept in poll(2), not in epoll_wait(2): that one fails with EINTR when the process was stopped and goes on, without any
+        // handler having run (signal(7)), which upstream's callers never see.
+        let mut readable = [poll::item(self.epoll.as_raw_fd(), libc::POLLIN)];
+        let outcome = poll::poll(&mut readable, timeout).and_then(|count| match count {
+            0 => Ok(None),
+            _ => self.epoll.wait(&mut events, Some(Duration::ZERO)).map(Some),
+        });
         self.mailbox.leave_fd_wait();
         match outcome {
-            Ok(0) => Ok(Wait::TimedOut),
-            Ok(count) => {
+            Ok(None) => Ok(Wait::TimedOut),
+            Ok(Some(count)) => {
                 self.drive(&events[..count], budget);
                 Ok(Wait::Woken)
             }

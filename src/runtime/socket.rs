@@ -556,8 +556,13 @@ impl Socket {
         let ids: Vec<_> = self.pipes.ids().collect();
         for pipe in ids {
             self.pipes.set_own_marks(pipe, send, receive);
-            if let Some(Link::Inproc { link, side }) = self.link(pipe) {
-                link.post(*side, move |pipe| Command::PeerMarks(pipe, send, receive));
+            match self.link(pipe) {
+                Some(Link::Inproc { link, side }) => {
+                    link.post(*side, move |pipe| Command::PeerMarks(pipe, send, receive));
+                }
+                // It may have run dry at the old mark.
+                Some(Link::Session { link, .. }) => link.post(IoCommand::Nudge),
+                None => {}
             }
         }
         self.settle();

@@ -80,7 +80,7 @@ impl WriteHalf {
             }
             if !inbound.pop(&mut self.message) {
                 if self.batch.is_empty() && inbound.sleep() {
-                    if inbound.grant_all()
+                    if inbound.grant_dry()
                         && let Some(pipe) = connection.link.pipe()
                     {
                         connection.mailbox.post(Command::Room(pipe));
