@@ -132,10 +132,15 @@ impl Group {
     /// Leaves a connection for whoever watches to go on with.
     pub fn push_ready(&self, connection: Arc<Connection>) {
         self.ready.lock().push_back(connection);
-        // Sequentially consistent, as in `give_back`: either that sees that there is something, or it is seen here that the I/O
-        // thread watches.
-        if !self.has_ready.swap(true, Ordering::SeqCst) && !self.is_lent() {
-            self.io.post(IoCommand::DriveGroup(self.token));
+        // Sequentially consistent, as in `give_back` and `wait_alone`: either they see that there is something, or it is seen here that the
+        // I/O thread watches, or that a caller sleeps.
+        if !self.has_ready.swap(true, Ordering::SeqCst) {
+            if !self.is_lent() {
+                self.io.post(IoCommand::DriveGroup(self.token));
+            } else if self.mailbox.has_sleepers() {
+                // The I/O thread has driven it all the same (what came right behind the handshake, say).
+                self.mailbox.notify();
+            }
         }
     }
 
@@ -300,21 +305,22 @@ impl Group {
 
     /// Takes the group over: until `end_wait` no other thread waits here, and the descriptor is readable as soon as a connection has something,
     /// or (between the mailbox's `enter_fd_wait` and `leave_fd_wait`) something is posted to the socket. What `has_ready` says needs no waiting for.
-    /// False: another thread waits here already, so wait elsewhere.
-    pub fn begin_wait(self: &Arc<Self>) -> Result<bool> {
+    /// False: another thread waits here already, or it can't be done; so wait elsewhere.
+    pub fn begin_wait(self: &Arc<Self>) -> bool {
         if self.waiting.swap(true, Ordering::SeqCst) {
-            return Ok(false);
+            return false;
         }
-        self.borrow();
         if !self.has_wait_fd.load(Ordering::Relaxed) {
             let added = self.mailbox.wait_fd().and_then(|fd| self.epoll.add(fd, MAILBOX, Interest::READ));
-            if let Err(error) = added {
-                self.end_wait();
-                return Err(error);
+            if added.is_err() {
+                // No descriptor is to be had. The mailbox's word needs none, and the I/O thread watches the connections.
+                self.waiting.store(false, Ordering::SeqCst);
+                return false;
             }
             self.has_wait_fd.store(true, Ordering::Relaxed);
         }
-        Ok(true)
+        self.borrow();
+        true
     }
 
     /// The other end of `begin_wait`.
@@ -329,7 +335,7 @@ impl Group {
     }
 
     /// Sleeps until a connection has something, something is posted to the socket after `seen` was read, or the deadline; then drives what has
-    /// come. `None`: another thread waits here already, so wait elsewhere.
+    /// come. `None`: as with `begin_wait`, wait elsewhere.
     pub fn wait(
         self: &Arc<Self>,
         seen: u32,
@@ -337,10 +343,8 @@ impl Group {
         budget: usize,
         stream: Option<u32>,
     ) -> Option<Result<Wait>> {
-        match self.begin_wait() {
-            Ok(true) => {}
-            Ok(false) => return None,
-            Err(error) => return Some(Err(error)),
+        if !self.begin_wait() {
+            return None;
         }
         let outcome = self.wait_alone(seen, deadline, budget, stream);
         self.end_wait();
@@ -371,6 +375,10 @@ impl Group {
             return Ok(Wait::Woken);
         }
         if !self.mailbox.enter_fd_wait(seen) {
+            return Ok(Wait::Woken);
+        }
+        if self.has_ready() {
+            self.mailbox.leave_fd_wait();
             return Ok(Wait::Woken);
         }
         let timeout = deadline.map(|at| Duration::from_nanos(at.saturating_sub(time::monotonic_ns())));

@@ -245,7 +245,7 @@ impl Watch {
         }
         self.entered = true;
         if let Some(group) = &self.group
-            && group.begin_wait()?
+            && group.begin_wait()
         {
             self.has_group = true;
             if group.drive_ready(CALLER_BUDGET) {

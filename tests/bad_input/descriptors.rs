@@ -4,8 +4,8 @@ use std::fs::File;
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use libc::EMFILE;
-use zmq::ffi::constants::{ZMQ_DEALER, ZMQ_PULL, ZMQ_PUSH};
+use libc::{EAGAIN, EMFILE};
+use zmq::ffi::constants::{ZMQ_DEALER, ZMQ_PULL, ZMQ_PUSH, ZMQ_RCVTIMEO};
 
 use crate::support::{Context, Socket, eventually};
 use crate::wire::{conversation, say};
@@ -163,4 +163,26 @@ fn a_connection_that_finds_no_descriptor_is_tried_again() {
     push.send(b"in the end").expect("a pipe");
     eventually("a message", || pull.try_recv().as_deref() == Ok(&b"in the end"[..]));
     assert_no_panics();
+}
+
+#[test]
+fn a_receive_waits_for_connections_without_a_descriptor_of_its_own() {
+    let _alone = alone();
+    let context = Context::new();
+    let (pull, push) = (context.socket(ZMQ_PULL), context.socket(ZMQ_PUSH));
+    let endpoint = pull.bind_tcp();
+    push.connect(&endpoint).expect("an endpoint");
+    // It has never waited so far.
+    let hoard = Hoard::all_but(0);
+    pull.set(ZMQ_RCVTIMEO, 50).expect("an option");
+    assert_eq!(pull.recv().err(), Some(EAGAIN));
+    pull.set(ZMQ_RCVTIMEO, 5000).expect("an option");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(50));
+            push.send(b"a message").expect("a peer");
+        });
+        assert_eq!(pull.recv().as_deref(), Ok(&b"a message"[..]));
+    });
+    drop(hoard);
 }
