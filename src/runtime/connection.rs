@@ -27,13 +27,17 @@ use read::{ReadHalf, ReadStage};
 use std::collections::VecDeque;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use write::{WriteHalf, WriteStage};
 
 /// How many messages a caller decodes at a time: enough to make a read worth while, few enough for the cache.
 pub const CALLER_BUDGET: usize = 256;
 /// How many messages an I/O thread decodes before it looks after others.
 pub const IO_BUDGET: usize = 4096;
+
+/// How many PINGs may wait for their PONGs to be written. Those that come on top of it aren't answered: nobody sends so
+/// many at once in earnest, and a peer that doesn't read would have us keep a PONG for each.
+const MAX_PINGS: u32 = 64;
 
 /// Why a connection has ended.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +76,8 @@ pub struct Connection {
     reported: AtomicBool,
     /// Nobody wants to hear what the peer says: its endpoint was unbound.
     deaf: AtomicBool,
+    /// PINGs that have come, and whose PONGs aren't encoded yet.
+    unanswered: AtomicU32,
 }
 
 /// What is left when a connection has ended, for the session to go on with.
@@ -180,6 +186,7 @@ impl Connection {
             written: AtomicU64::new(0),
             reported: AtomicBool::new(false),
             deaf: AtomicBool::new(false),
+            unanswered: AtomicU32::new(0),
         })
     }
 
@@ -311,6 +318,18 @@ impl Connection {
         self.streaming.store(false, Ordering::SeqCst);
         // What was queued before that, in the belief that the I/O thread still looks.
         self.drive_write(false);
+    }
+
+    /// Whether the PING that has come is to be answered. Then `answered` follows.
+    fn may_answer(&self) -> bool {
+        let more = |count| (count < MAX_PINGS).then_some(count + 1);
+        self.unanswered.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    /// A PONG goes out, though it may be that of a PING to the connection before this one.
+    fn answered(&self) {
+        let less = |count: u32| count.checked_sub(1);
+        let _ = self.unanswered.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 
     /// Sends a command of the engine's own.

@@ -71,7 +71,7 @@ pub enum IoCommand {
     Failed { session: SessionId, connection: u64, failure: Failure },
     /// Everything that a closed pipe had left is written.
     Flushed { session: SessionId, connection: u64 },
-    /// PING or PONG has come.
+    /// A PING has come.
     Heartbeat { session: SessionId, message: Message },
     /// End the thread.
     Stop,

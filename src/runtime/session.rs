@@ -327,7 +327,7 @@ impl Session {
         Verdict::Live
     }
 
-    /// PING or PONG has come.
+    /// A PING has come.
     pub fn heartbeat(&mut self, message: &Message, now: u64) -> Verdict {
         if let (Some(heartbeat), Some(connection)) = (&mut self.heartbeat, &self.connection)
             && message.kind() == Kind::Ping

@@ -172,7 +172,9 @@ fn a_receive_waits_for_connections_without_a_descriptor_of_its_own() {
     let (pull, push) = (context.socket(ZMQ_PULL), context.socket(ZMQ_PUSH));
     let endpoint = pull.bind_tcp();
     push.connect(&endpoint).expect("an endpoint");
-    // It has never waited so far.
+    push.send(b"connected").expect("a pipe");
+    // It doesn't wait so far.
+    eventually("a message", || pull.try_recv().as_deref() == Ok(&b"connected"[..]));
     let hoard = Hoard::all_but(0);
     pull.set(ZMQ_RCVTIMEO, 50).expect("an option");
     assert_eq!(pull.recv().err(), Some(EAGAIN));

@@ -1,9 +1,11 @@
 //! Junk on a listening port.
 
+use std::io::{BufReader, Read};
 use std::net::{Shutdown, TcpStream};
 
 use zmq::ffi::constants::{
-    ZMQ_BACKLOG, ZMQ_HANDSHAKE_IVL, ZMQ_MAXMSGSIZE, ZMQ_PULL, ZMQ_PUSH, ZMQ_ROUTER, ZMQ_XPUB,
+    ZMQ_BACKLOG, ZMQ_DEALER, ZMQ_HANDSHAKE_IVL, ZMQ_MAXMSGSIZE, ZMQ_PULL, ZMQ_PUSH, ZMQ_RCVTIMEO, ZMQ_ROUTER,
+    ZMQ_XPUB,
 };
 
 use crate::support::{Context, Socket};
@@ -329,5 +331,43 @@ fn subscriptions_of_all_sizes_cost_their_sender_at_most() {
     say(&mut stream, &command("SUBSCRIBE", b"topic"));
     // Upstream reports the cancellation of what nobody asked for, too.
     while xpub.recv().expect("the subscription at least") != b"\x01topic" {}
+    assert_no_panics();
+}
+
+#[test]
+fn a_peer_that_pings_without_end_and_reads_nothing_is_not_answered_without_end() {
+    const PINGS: usize = 1_000_000;
+    let _alone = alone();
+    watch_for_panics();
+    let context = Context::new();
+    let dealer = context.socket(ZMQ_DEALER);
+    // There is much to decode before it.
+    dealer.set(ZMQ_RCVTIMEO, 20_000).expect("an option");
+    let mut stream = dial(&dealer.bind_tcp());
+    say(&mut stream, &[greeting(), ready("DEALER")].concat());
+    // More than the system's buffers hold of answers.
+    let pings = command("PING", b"\0\0sixteen bytes...").repeat(1000);
+    for _ in 0..PINGS / 1000 {
+        say(&mut stream, &pings);
+    }
+    say(&mut stream, &frame(0, b"the end"));
+    assert_eq!(dealer.recv().as_deref(), Ok(&b"the end"[..]));
+    dealer.send(b"read on").expect("a peer");
+
+    // What was kept to be sent goes before the message.
+    let mut reader = BufReader::new(stream);
+    reader.read_exact(&mut [0; 64]).expect("a greeting");
+    let mut pongs = 0;
+    loop {
+        let mut head = [0; 2];
+        reader.read_exact(&mut head).expect("a frame");
+        let mut body = vec![0; head[1].into()];
+        reader.read_exact(&mut body).expect("its body");
+        pongs += usize::from(body == b"\x04PONGsixteen bytes...");
+        if body == b"read on" {
+            break;
+        }
+    }
+    assert!((1..PINGS).contains(&pongs), "{pongs} answers were sent or kept");
     assert_no_panics();
 }

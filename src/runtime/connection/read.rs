@@ -248,10 +248,11 @@ fn check_reply(replies: &mut Option<ReplyFrames>, message: &Message) -> Result<(
 #[inline]
 fn deliver(connection: &Connection, outbound: &mut Outbound, message: Message) {
     match message.kind() {
-        Kind::Ping | Kind::Pong => {
+        Kind::Ping if connection.may_answer() => {
             connection.link.post(|session| IoCommand::Heartbeat { session, message });
         }
-        Kind::Close => {}
+        // That a PONG has come is seen by `heard`.
+        Kind::Ping | Kind::Pong | Kind::Close => {}
         _ => outbound.push(message),
     }
 }

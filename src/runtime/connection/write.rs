@@ -1,7 +1,7 @@
 //! The half of a connection that writes: from the pipe to the descriptor.
 
 use super::{BY_REFERENCE, Connection, WriteBatch};
-use crate::message::Message;
+use crate::message::{Kind, Message};
 use crate::pipe::Inbound;
 use crate::runtime::io_thread::IoCommand;
 use crate::runtime::mailbox::Command;
@@ -75,6 +75,9 @@ impl WriteHalf {
             if !self.more
                 && let Some(command) = self.commands.pop_front()
             {
+                if command.kind() == Kind::Pong {
+                    connection.answered();
+                }
                 self.batch.append(|bytes| encoder.encode(&command, bytes));
                 continue;
             }
