@@ -80,8 +80,6 @@ pub struct Options {
     pub disconnect_msg: Vec<u8>,
     /// Received when a connection was lost and is being made anew, if the socket type does that; empty: none.
     pub hiccup_msg: Vec<u8>,
-    /// Version of the monitor's events, 1 or 2.
-    pub monitor_event_version: i32,
 
     // Connections
     /// Whether IPv6 addresses may be used.
@@ -299,7 +297,6 @@ impl Options {
             hello_msg: Vec::new(),
             disconnect_msg: Vec::new(),
             hiccup_msg: Vec::new(),
-            monitor_event_version: 1,
             ipv6: context.ipv6,
             backlog: 100,
             reconnect_ivl: 100,
