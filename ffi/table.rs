@@ -8,7 +8,8 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use libc::c_void;
-use parking_lot::Mutex;
+
+use crate::sys::fork::ForkLock;
 
 /// The kinds of handles. All are multiples of 16, so that they look aligned to callers who keep flags in the low bits of pointers; sockets have
 /// one of their own (see [`super::handle`]).
@@ -27,7 +28,7 @@ pub enum Kind {
 /// What handles of one kind stand for.
 pub struct Table<T> {
     kind: Kind,
-    inner: Mutex<Inner<T>>,
+    inner: ForkLock<Inner<T>>,
 }
 
 struct Inner<T> {
@@ -41,11 +42,13 @@ const STEP: usize = 0x100;
 impl<T> Table<T> {
     /// A table without entries.
     pub const fn new(kind: Kind) -> Self {
-        Self { kind, inner: Mutex::new(Inner { last: 0, entries: BTreeMap::new() }) }
+        Self { kind, inner: ForkLock::new(Inner { last: 0, entries: BTreeMap::new() }) }
     }
+}
 
+impl<T: Send + Sync + 'static> Table<T> {
     /// Puts `value` in; returns its handle, which isn't null.
-    pub fn insert(&self, value: T) -> *mut c_void {
+    pub fn insert(&'static self, value: T) -> *mut c_void {
         let mut inner = self.inner.lock();
         loop {
             inner.last = inner.last.wrapping_add(STEP);
@@ -58,12 +61,12 @@ impl<T> Table<T> {
     }
 
     /// What `handle` stands for, if it is a living handle of this table.
-    pub fn get(&self, handle: *mut c_void) -> Option<Arc<T>> {
+    pub fn get(&'static self, handle: *mut c_void) -> Option<Arc<T>> {
         self.inner.lock().entries.get(&handle.addr()).cloned()
     }
 
     /// Takes out what `handle` stood for. The handle is stale from now on.
-    pub fn remove(&self, handle: *mut c_void) -> Option<Arc<T>> {
+    pub fn remove(&'static self, handle: *mut c_void) -> Option<Arc<T>> {
         self.inner.lock().entries.remove(&handle.addr())
     }
 }
@@ -74,7 +77,8 @@ mod tests {
 
     #[test]
     fn a_stale_handle_stays_stale() {
-        let table = Table::new(Kind::Timers);
+        static TABLE: Table<i32> = Table::new(Kind::Timers);
+        let table = &TABLE;
         let first = table.insert(1);
         assert_eq!(table.get(first).as_deref(), Some(&1));
         assert!(table.remove(first).is_some());

@@ -18,6 +18,7 @@ pub const BY_REFERENCE: usize = 16 * 1024;
 /// How many bodies one write takes by reference.
 const MAX_BODIES: usize = 16;
 
+// Never waited for: who finds them taken does without, and so does a child of `fork` whose parent had them taken.
 static READ_BUFFERS: Mutex<Vec<Box<[u8]>>> = Mutex::new(Vec::new());
 static WRITE_BUFFERS: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
@@ -100,12 +101,15 @@ impl ReadBuffer {
 }
 
 fn take_buffer() -> Box<[u8]> {
-    READ_BUFFERS.lock().pop().unwrap_or_else(|| vec![0; BATCH].into_boxed_slice())
+    let kept = READ_BUFFERS.try_lock().and_then(|mut kept| kept.pop());
+    kept.unwrap_or_else(|| vec![0; BATCH].into_boxed_slice())
 }
 
 fn give_buffer(bytes: Box<[u8]>) {
-    let mut kept = READ_BUFFERS.lock();
-    if kept.len() < KEPT && bytes.len() == BATCH {
+    if let Some(mut kept) = READ_BUFFERS.try_lock()
+        && kept.len() < KEPT
+        && bytes.len() == BATCH
+    {
         kept.push(bytes);
     }
 }
@@ -141,7 +145,7 @@ impl WriteBatch {
     #[inline]
     pub fn append(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
         if self.bytes.capacity() == 0
-            && let Some(bytes) = WRITE_BUFFERS.lock().pop()
+            && let Some(bytes) = WRITE_BUFFERS.try_lock().and_then(|mut kept| kept.pop())
         {
             self.bytes = bytes;
         }
@@ -196,11 +200,11 @@ impl WriteBatch {
         if self.is_empty() && self.bytes.capacity() > 0 {
             let bytes = std::mem::take(&mut self.bytes);
             // A buffer that has grown out of all proportion isn't worth keeping.
-            if bytes.capacity() <= 4 * BATCH {
-                let mut kept = WRITE_BUFFERS.lock();
-                if kept.len() < KEPT {
-                    kept.push(bytes);
-                }
+            if bytes.capacity() <= 4 * BATCH
+                && let Some(mut kept) = WRITE_BUFFERS.try_lock()
+                && kept.len() < KEPT
+            {
+                kept.push(bytes);
             }
         }
         if self.is_empty() {

@@ -8,8 +8,7 @@
 use super::socket::Socket;
 use crate::error::{Error, Result};
 use crate::sys::biased::{BiasedGuard, BiasedMutex};
-use crate::sys::fork;
-use parking_lot::Mutex;
+use crate::sys::fork::{self, ForkLock};
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 use std::sync::OnceLock;
@@ -38,7 +37,7 @@ struct Cell {
 const CLOSED_IN_CHILD: u32 = u32::MAX;
 
 static BLOCK_TABLE: [OnceLock<Box<[Cell]>>; BLOCKS] = [const { OnceLock::new() }; BLOCKS];
-static FREE: Mutex<Free> = Mutex::new(Free { cells: VecDeque::new(), made: 0 });
+static FREE: ForkLock<Free> = ForkLock::new(Free { cells: VecDeque::new(), made: 0 });
 
 /// First in, first out, so that a number comes back as late as possible.
 struct Free {

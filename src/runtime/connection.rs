@@ -16,7 +16,7 @@ use super::io_thread::IoCommand;
 use super::link::SessionLink;
 use super::mailbox::Mailbox;
 use crate::error::Error;
-use crate::message::Message;
+use crate::message::{Kind, Message};
 use crate::options::Options;
 use crate::pattern::ReplyFrames;
 use crate::pipe::{Inbound, Outbound, PipeEnd};
@@ -326,15 +326,19 @@ impl Connection {
         self.unanswered.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
     }
 
-    /// A PONG goes out, though it may be that of a PING to the connection before this one.
-    fn answered(&self) {
+    /// A PONG goes out, or won't, though it may be that of a PING to the connection before this one.
+    pub fn answered(&self) {
         let less = |count: u32| count.checked_sub(1);
         let _ = self.unanswered.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 
-    /// Sends a command of the engine's own.
+    /// Sends a command of the engine's own. A PING doesn't queue behind another one: that one asks the peer the same.
     pub fn send_command(self: &Arc<Self>, command: Message) {
-        self.write.lock().commands.push_back(command);
+        let mut half = self.write.lock();
+        if command.kind() != Kind::Ping || half.commands.iter().all(|queued| queued.kind() != Kind::Ping) {
+            half.commands.push_back(command);
+        }
+        drop(half);
         self.drive_write(false);
     }
 

@@ -377,7 +377,6 @@ impl IoThread {
             entry.listeners.insert(id);
         }
         let entry = ListenerEntry::new(id, listener, endpoint, owner);
-        entry.watch(&self.handle);
         self.listeners.insert(id, entry);
         self.accept(id);
     }

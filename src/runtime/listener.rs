@@ -19,6 +19,8 @@ pub struct ListenerEntry {
     id: SessionId,
     listener: Listener,
     endpoints: Endpoints,
+    /// The I/O thread hears of new connections.
+    watched: bool,
     /// The socket.
     pub owner: Arc<Owner>,
 }
@@ -36,9 +38,9 @@ pub enum Outcome {
 }
 
 impl ListenerEntry {
-    /// A listener that `watch` sets going.
+    /// A listener that `accept` sets going.
     pub fn new(id: SessionId, listener: Listener, endpoint: String, owner: Arc<Owner>) -> Self {
-        Self { id, listener, endpoints: Endpoints::listening(&endpoint), owner }
+        Self { id, listener, endpoints: Endpoints::listening(&endpoint), watched: false, owner }
     }
 
     fn emit(&self, event: u64, value: u64) {
@@ -46,17 +48,21 @@ impl ListenerEntry {
     }
 
     /// Begins to watch.
-    pub fn watch(&self, io: &IoHandle) {
+    fn watch(&mut self, io: &IoHandle) -> std::io::Result<()> {
         let fd = self.listener.as_raw_fd();
-        if let Err(error) =
-            io.registry().register(&mut SourceFd(&fd), mio::Token(self.id.0), mio::Interest::READABLE)
-        {
-            self.emit(event::ACCEPT_FAILED, Error::from(error).errno() as u64);
-        }
+        io.registry().register(&mut SourceFd(&fd), mio::Token(self.id.0), mio::Interest::READABLE)?;
+        self.watched = true;
+        Ok(())
     }
 
-    /// Accepts one connection.
+    /// Accepts one connection. The first call begins to watch for them.
     pub fn accept(&mut self, io: &Arc<IoHandle>) -> Outcome {
+        if !self.watched
+            && let Err(error) = self.watch(io)
+        {
+            self.emit(event::ACCEPT_FAILED, Error::from(error).errno() as u64);
+            return Outcome::RetryAt(time::monotonic_ns() + BACK_OFF);
+        }
         match self.listener.accept(&self.owner.options) {
             Ok(Accepted::Stream(stream)) => {
                 let endpoints = Endpoints::accepted(&stream);

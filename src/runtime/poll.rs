@@ -27,6 +27,8 @@ pub const POLLPRI: i16 = 8;
 const FEW: usize = 16;
 /// With more sockets than this, taking over the connections of each costs more than the hop through the I/O threads.
 const MOST_GROUPS: usize = 64;
+/// How long not to look at a socket that there is no descriptor for.
+const BLIND_NAP: Duration = Duration::from_millis(5);
 
 /// What an item polls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -236,7 +238,7 @@ impl Watch {
         }
     }
 
-    /// The descriptor to sleep on. `None`: there is something already.
+    /// The descriptor to sleep on. `None`: there is something already. `EMFILE`, `ENFILE`, `ENOMEM`: there is no descriptor.
     fn enter(&mut self) -> Result<Option<RawFd>> {
         let fd = self.mailbox.wait_fd()?;
         // Before it is tried to take the group over: whoever has it will see, when done, that somebody sleeps here.
@@ -307,20 +309,27 @@ fn sleep(
     }
     let given = fds.len();
     let mut awake = false;
+    let mut blind = false;
     for watch in watches.iter_mut() {
-        match watch.enter()? {
-            Some(fd) => fds.push(sys::item(fd, libc::POLLIN)),
-            None => {
+        match watch.enter() {
+            Ok(Some(fd)) => fds.push(sys::item(fd, libc::POLLIN)),
+            Ok(None) => {
                 awake = true;
                 break;
             }
+            // The process may have no more descriptors. Then the socket is looked at again and again.
+            Err(_) => {
+                fds.push(sys::item(-1, 0));
+                blind = true;
+            }
         }
     }
-    let outcome = if awake {
-        Ok(1)
-    } else {
-        let timeout = deadline.map(|at| Duration::from_nanos(at.saturating_sub(time::monotonic_ns())));
-        sys::ppoll(fds, timeout, mask)
+    let left = deadline.map(|at| Duration::from_nanos(at.saturating_sub(time::monotonic_ns())));
+    let nap = blind && left.is_none_or(|left| left > BLIND_NAP);
+    let outcome = match () {
+        () if awake => Ok(1),
+        () if nap => sys::ppoll(fds, Some(BLIND_NAP), mask).map(|ready| ready.max(1)),
+        () => sys::ppoll(fds, left, mask),
     };
     // All mailboxes first: if somebody sleeps on one, `leave_group` gives its connections back.
     watches.iter_mut().for_each(Watch::leave_mailbox);

@@ -331,11 +331,15 @@ impl Session {
     pub fn heartbeat(&mut self, message: &Message, now: u64) -> Verdict {
         if let (Some(heartbeat), Some(connection)) = (&mut self.heartbeat, &self.connection)
             && message.kind() == Kind::Ping
-            && let Ok(pong) = heartbeat.ping(now / MS, message.data())
         {
-            // What was heard was this very message. The TTL begins with it, so it mustn't end it, too.
-            connection.take_heard();
-            connection.send_command(pong);
+            match heartbeat.ping(now / MS, message.data()) {
+                Ok(pong) => {
+                    // What was heard was this very message. The TTL begins with it, so it mustn't end it, too.
+                    connection.take_heard();
+                    connection.send_command(pong);
+                }
+                Err(_) => connection.answered(),
+            }
         }
         Verdict::Live
     }

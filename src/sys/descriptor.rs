@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-use parking_lot::Mutex;
-
+use super::fork::ForkLock;
 use crate::error::{Error, Result};
 
 /// The descriptors in the library's hands now, so that none is taken, and closed, twice.
-static ADOPTED: Mutex<BTreeSet<RawFd>> = Mutex::new(BTreeSet::new());
+static ADOPTED: ForkLock<BTreeSet<RawFd>> = ForkLock::new(BTreeSet::new());
 
 /// A socket that the program has handed over (`ZMQ_USE_FD`), wrapped as a `T`. It is closed on drop.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use libc::{EAGAIN, EMFILE};
 use zmq::ffi::constants::{ZMQ_DEALER, ZMQ_PULL, ZMQ_PUSH, ZMQ_RCVTIMEO};
+use zmq::ffi::poll::{zmq_poll, zmq_pollitem_t};
 
 use crate::support::{Context, Socket, eventually};
 use crate::wire::{conversation, say};
@@ -163,6 +164,42 @@ fn a_connection_that_finds_no_descriptor_is_tried_again() {
     push.send(b"in the end").expect("a pipe");
     eventually("a message", || pull.try_recv().as_deref() == Ok(&b"in the end"[..]));
     assert_no_panics();
+}
+
+#[test]
+fn a_poll_of_several_sockets_waits_without_descriptors() {
+    let _alone = alone();
+    let context = Context::new();
+    let pairs: Vec<_> = ["inproc://one", "inproc://two"]
+        .iter()
+        .map(|endpoint| {
+            let (pull, push) = (context.socket(ZMQ_PULL), context.socket(ZMQ_PUSH));
+            pull.bind(endpoint).expect("a name");
+            push.connect(endpoint).expect("a name");
+            (pull, push)
+        })
+        .collect();
+    let hoard = Hoard::all_but(0);
+    let item =
+        |(pull, _): &(Socket, Socket)| zmq_pollitem_t { socket: pull.handle(), fd: 0, events: 1, revents: 0 };
+    let mut items: Vec<_> = pairs.iter().map(item).collect();
+    let mut poll = |timeout: i64| {
+        // SAFETY: the items are a slice's.
+        unsafe { zmq_poll(items.as_mut_ptr(), 2, timeout) }
+    };
+    let (start, before) = (Instant::now(), cpu_time());
+    assert_eq!(poll(100), 0);
+    assert!(start.elapsed() >= Duration::from_millis(100));
+    assert!(cpu_time() - before < Duration::from_millis(50));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(50));
+            pairs[1].1.send(b"a message").expect("a peer");
+        });
+        assert_eq!(poll(5000), 1);
+    });
+    assert_eq!(pairs[1].0.try_recv().as_deref(), Ok(&b"a message"[..]));
+    drop(hoard);
 }
 
 #[test]

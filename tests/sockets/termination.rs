@@ -61,6 +61,34 @@ fn a_forked_child_closes_what_it_inherited_and_begins_anew() {
     }
 }
 
+#[test]
+fn a_child_begins_anew_whatever_the_other_threads_were_doing() {
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    let context = Context::new();
+                    let (push, pull) = (context.socket(ZMQ_PUSH), context.socket(ZMQ_PULL));
+                    pull.bind("inproc://busy").expect("a context of its own");
+                    push.connect("inproc://busy").expect("it is bound");
+                    push.send(b"message").expect("a peer");
+                    assert_eq!(pull.recv().unwrap(), b"message");
+                }
+            });
+        }
+        let all_good = (0..100).all(|_| {
+            in_child(|| {
+                let own = Context::new();
+                let Ok(push) = own.try_socket(ZMQ_PUSH) else { return false };
+                push.close() == Ok(0) && own.term() == Ok(0)
+            })
+        });
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(all_good);
+    });
+}
+
 /// What a blocking call returns when `disturb` comes while it waits.
 fn disturbed<T: Send>(work: impl FnOnce() -> T + Send, disturb: impl FnOnce()) -> T {
     std::thread::scope(|scope| {
