@@ -17,6 +17,8 @@ use std::sync::atomic::Ordering;
 
 /// In the middle of a large body, a wake-up is worth so many bytes (or what is missing).
 const LARGE_STEP: usize = 256 * 1024;
+/// So many bytes count as one more message.
+const LARGE_COST: usize = 4 * 1024;
 /// A read behind a large body asks for this much only, so that the next body can be read straight into its place.
 const READ_BEHIND_BODY: usize = 8 * 1024;
 
@@ -88,10 +90,13 @@ impl ReadHalf {
                 self.expect_much(connection);
                 return Ok(Next::Wait);
             }
+            if budget == 0 {
+                return Ok(Next::Again);
+            }
             if matches!(self.stage, ReadStage::Deaf) {
                 self.buffer.skip(self.buffer.unread().len());
             }
-            match self.read(connection).map_err(Failure::Protocol)? {
+            match self.read(connection, &mut budget).map_err(Failure::Protocol)? {
                 Ok(()) => connection.heard.store(true, Ordering::Relaxed),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.dry = true,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -112,7 +117,11 @@ impl ReadHalf {
     }
 
     /// One read, into the missing part of a large body or the buffer. The outer result is the protocol's, the inner one the system's.
-    pub(super) fn read(&mut self, connection: &Connection) -> Result<std::io::Result<()>, ProtocolError> {
+    pub(super) fn read(
+        &mut self,
+        connection: &Connection,
+        budget: &mut usize,
+    ) -> Result<std::io::Result<()>, ProtocolError> {
         let in_place = self.buffer.is_empty() && self.body().len() > crate::zmtp::decoder::DIRECT_READ;
         let room = if in_place {
             self.body()
@@ -136,6 +145,7 @@ impl ReadHalf {
             && !connection.is_deaf()
         {
             check_reply(replies, &message)?;
+            *budget = budget.saturating_sub(cost(message.len()));
             deliver(connection, outbound, message);
         }
         Ok(Ok(()))
@@ -206,7 +216,7 @@ impl ReadHalf {
             self.buffer.skip(used);
             match progress {
                 Progress::Message => {
-                    *budget -= 1;
+                    *budget = budget.saturating_sub(cost(self.message.len()));
                     self.large = self.message.len() >= BY_REFERENCE;
                     if CHECK {
                         check_reply(replies, &self.message)?;
@@ -232,6 +242,13 @@ impl ReadHalf {
             }
         }
     }
+}
+
+/// How much of a budget of messages one of so many bytes uses up. What is decoded ahead of its reader lies in memory, and a
+/// reader that gets a large body at once finds it in the cache.
+#[inline]
+fn cost(bytes: usize) -> usize {
+    1 + bytes / LARGE_COST
 }
 
 /// The engine's own commands may come between the frames of a reply.
