@@ -3,6 +3,7 @@
 use libc::{c_char, c_int, c_void, iovec, size_t};
 
 use super::boundary::{c_string, call, call_unit, slice, slice_mut};
+use super::constants::ZMQ_FD;
 use super::message::message_mut;
 use super::types::zmq_msg_t;
 use super::{context, handle};
@@ -105,8 +106,11 @@ pub unsafe extern "C" fn zmq_getsockopt(
 ) -> c_int {
     call_unit(|| {
         let mut socket = handle::socket(socket)?.lock()?;
+        // That a thread-safe socket has no descriptor comes before whether there is room for one.
+        let no_room =
+            if option == ZMQ_FD && socket.kind().is_thread_safe() { Error::Invalid } else { Error::Fault };
         // SAFETY: the caller passes a pointer to the length of the buffer, or null.
-        let len = unsafe { len.as_mut() }.ok_or(Error::Fault)?;
+        let len = unsafe { len.as_mut() }.ok_or(no_room)?;
         // SAFETY: the caller passes a buffer of that length. Upstream calls one that is too small, or none, invalid.
         let buffer = unsafe { slice_mut(value, *len) }.map_err(|_| Error::Invalid)?;
         *len = socket.get_option(option, buffer)?;
@@ -325,11 +329,10 @@ pub unsafe extern "C" fn zmq_leave(socket: *mut c_void, group: *const c_char) ->
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_connect_peer(socket: *mut c_void, endpoint: *const c_char) -> u32 {
     call(|| {
-        handle::socket(socket)?.lock()?;
+        let mut socket = handle::socket(socket)?.lock()?;
         // SAFETY: the caller passes a C string, or null.
-        unsafe { endpoint_text(endpoint) }?;
-        // For PEER sockets, which aren't built in.
-        Err(Error::NotSupported)
+        let endpoint = unsafe { endpoint_text(endpoint) };
+        socket.connect_peer(endpoint)
     })
 }
 

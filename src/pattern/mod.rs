@@ -3,8 +3,12 @@
 //! A pattern is a state machine over the socket's pipes. It never blocks, reads no clock and sees no
 //! descriptor; the runtime calls it under the socket's lock and does what the pipes ask for afterwards.
 
+mod channel;
+mod client;
 mod dealer;
+mod gather;
 mod pair;
+mod peer;
 mod peers;
 mod publish;
 mod pull;
@@ -13,6 +17,8 @@ mod rep;
 mod req;
 mod router;
 pub mod routing;
+mod scatter;
+mod server;
 mod stream;
 mod subscribe;
 pub mod subscriptions;
@@ -89,6 +95,10 @@ pub trait Pattern: Send {
     fn peer_state(&mut self, _env: &mut Env, _routing_id: &[u8]) -> Result<i32> {
         Err(Error::NotSupported)
     }
+    /// The pipe of the peer with this 32-bit routing id; `Error::HostUnreachable`: there is none.
+    fn find_peer(&mut self, _routing_id: u32) -> Result<PipeId> {
+        Err(Error::NotSupported)
+    }
     /// `zmq_join` and `zmq_leave`.
     fn join(&mut self, _env: &mut Env, _group: &[u8], _joined: bool) -> Result<()> {
         Err(Error::NotSupported)
@@ -110,8 +120,20 @@ pub fn new(socket_type: SocketType) -> Option<Box<dyn Pattern>> {
         SocketType::XPub => Box::new(xpub::XPub::default()),
         SocketType::XSub => Box::new(xsub::XSub::default()),
         SocketType::Stream => Box::new(stream::Stream::default()),
+        SocketType::Server => Box::new(server::Server::default()),
+        SocketType::Client => Box::new(client::Client::default()),
+        SocketType::Gather => Box::new(gather::Gather::default()),
+        SocketType::Scatter => Box::new(scatter::Scatter::default()),
+        SocketType::Peer => Box::new(peer::Peer::default()),
+        SocketType::Channel => Box::new(channel::Channel::default()),
         _ => return None,
     })
+}
+
+/// The thread-safe types send whole messages only: several threads' parts would run into each other.
+#[inline]
+fn refuse_parts(message: &Message) -> Result<()> {
+    if message.more() { Err(Error::Invalid) } else { Ok(()) }
 }
 
 /// Sends the empty message that tells a ROUTER at the other end who is there (`ZMQ_PROBE_ROUTER`).

@@ -164,6 +164,39 @@ impl FairQueue {
         None
     }
 
+    /// As `recv`, for sockets that take whole messages only: those of several parts are dropped.
+    #[inline]
+    pub fn recv_whole(&mut self, pipes: &mut Pipes, out: &mut Message) -> Option<PipeId> {
+        loop {
+            let pipe = self.recv(pipes, out)?;
+            if !self.more {
+                return Some(pipe);
+            }
+            *out = Message::new();
+            self.drop_rest(pipes);
+        }
+    }
+
+    /// As `has_in`, for sockets that take whole messages only: those of several parts are dropped.
+    pub fn has_whole(&mut self, pipes: &mut Pipes) -> bool {
+        while self.has_in(pipes) {
+            let Some(pipe) = self.turns.current() else { return false };
+            if pipes.peek(pipe).is_none_or(|message| !message.more()) {
+                return true;
+            }
+            self.more = true;
+            self.drop_rest(pipes);
+        }
+        false
+    }
+
+    /// Drops what is left of the message that is being received.
+    #[cold]
+    fn drop_rest(&mut self, pipes: &mut Pipes) {
+        let mut part = Message::new();
+        while self.more && self.recv(pipes, &mut part).is_some() {}
+    }
+
     /// Whether there is something to receive.
     pub fn has_in(&mut self, pipes: &mut Pipes) -> bool {
         if self.more {

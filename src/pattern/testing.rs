@@ -162,6 +162,11 @@ impl Peer {
         self.end.outbound.push(message);
     }
 
+    /// Whether the pipe to the socket takes another message.
+    pub fn has_room(&mut self) -> bool {
+        self.end.outbound.has_room() || self.end.outbound.wait_for_room()
+    }
+
     pub fn flush(&mut self, socket: &mut Socket) {
         if self.end.outbound.flush() {
             self.wake(socket);

@@ -104,18 +104,42 @@ impl Socket {
 
     /// `zmq_connect`.
     pub fn connect(&mut self, endpoint: &str) -> Result<()> {
+        self.connect_pipe(endpoint).map(drop)
+    }
+
+    /// `zmq_connect_peer`: the routing id of the peer at the other end, to which messages can be sent at once. `ENOTSUP` for anything
+    /// but a PEER; `EFAULT` with `ZMQ_IMMEDIATE`, since there is no pipe then before there is a connection.
+    ///
+    /// What kind of socket it is counts before whether `endpoint` is one.
+    pub fn connect_peer(&mut self, endpoint: Result<&str>) -> Result<u32> {
+        self.process()?;
+        if self.kind != SocketType::Peer {
+            return Err(Error::NotSupported);
+        }
+        if self.options.immediate {
+            return Err(Error::Fault);
+        }
+        let pipe = self.connect_pipe(endpoint?)?.ok_or(Error::Fault)?;
+        match self.pipes.server_routing_id(pipe) {
+            0 => Err(Error::HostUnreachable),
+            routing_id => Ok(routing_id),
+        }
+    }
+
+    /// Connects. The new pipe, if there is one before there is a connection.
+    fn connect_pipe(&mut self, endpoint: &str) -> Result<Option<PipeId>> {
         self.process()?;
         let (scheme, address) = parse_endpoint(endpoint)?;
         check_protocol(scheme, self.kind)?;
         if scheme == Scheme::Inproc {
-            return self.connect_inproc(endpoint, address);
+            return self.connect_inproc(endpoint, address).map(Some);
         }
         use SocketType::{Dealer, Pub, Req, Sub};
         let single = matches!(self.kind, Dealer | Sub | Pub | Req);
         self.endpoints.retain(|known| known.name != endpoint || known.what != What::Ended);
         if single && self.endpoints.iter().any(|known| known.name == endpoint) {
             // Connected already; twice would be of no use.
-            return Ok(());
+            return Ok(None);
         }
         let connector = Connector::new(scheme, address)?;
         let owner = self.owner()?;
@@ -137,10 +161,10 @@ impl Socket {
         self.endpoints.push(Endpoint { name: endpoint.to_owned(), what: What::Session(id, attached) });
         io.post(IoCommand::Connect(Box::new(Connect { id, connector, owner, pipe: end_and_link })));
         self.settle();
-        Ok(())
+        Ok(attached)
     }
 
-    fn connect_inproc(&mut self, endpoint: &str, name: &str) -> Result<()> {
+    fn connect_inproc(&mut self, endpoint: &str, name: &str) -> Result<PipeId> {
         let party = Party::new(self.mailbox.clone(), &self.options);
         let Joined { end, link, monitor } =
             self.context.inproc.connect(name, party, self.options.effective_conflate());
@@ -151,6 +175,30 @@ impl Socket {
         self.settle();
         if let Some(monitor) = monitor {
             monitor.reader_came();
+        }
+        Ok(pipe)
+    }
+
+    /// `zmq_disconnect_peer`: ends the connection to the peer with this routing id, after what was sent to it. `EHOSTUNREACH` if there is
+    /// none; `ENOTSUP` for anything but a SERVER or PEER; `ETERM`.
+    pub fn disconnect_peer(&mut self, routing_id: u32) -> Result<()> {
+        let running = self.process();
+        let pipe = match self.find_peer(routing_id) {
+            Err(Error::NotSupported) => return Err(Error::NotSupported),
+            found => running.and(found)?,
+        };
+        match self.links.get(pipe.index()) {
+            Some(Some((_, Link::Session { link, .. }))) => {
+                let (session, io) = (link.session, link.io.clone());
+                self.endpoints.retain(|known| !known.is_session(session));
+                self.pipes.terminate(pipe, false);
+                self.settle();
+                io.post(IoCommand::StopSession { session, linger: self.options.linger });
+            }
+            _ => {
+                self.pipes.terminate(pipe, false);
+                self.settle();
+            }
         }
         Ok(())
     }

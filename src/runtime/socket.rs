@@ -592,9 +592,9 @@ impl Socket {
         with_pattern!(self, peer_state, routing_id)
     }
 
-    /// `zmq_disconnect_peer`, for SERVER and PEER sockets.
-    pub fn disconnect_peer(&mut self, _routing_id: u32) -> Result<()> {
-        Err(Error::NotSupported)
+    /// The pipe of the peer with this 32-bit routing id, for SERVER and PEER sockets.
+    pub(super) fn find_peer(&mut self, routing_id: u32) -> Result<PipeId> {
+        self.pattern.find_peer(routing_id)
     }
 
     /// `zmq_join` and `zmq_leave`.
