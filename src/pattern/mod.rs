@@ -6,13 +6,16 @@
 mod channel;
 mod client;
 mod dealer;
+mod dish;
 mod gather;
+mod groups;
 mod pair;
 mod peer;
 mod peers;
 mod publish;
 mod pull;
 mod push;
+mod radio;
 mod rep;
 mod req;
 mod router;
@@ -51,7 +54,7 @@ pub struct Env<'a> {
 /// How a pipe came to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attachment {
-    /// The peer is older than ZMTP 1.0's subscriptions, or raw: it gets everything.
+    /// The peer is older than ZMTP 1.0's subscriptions, or can't say what it wants (udp): it gets everything.
     pub subscribe_to_all: bool,
     /// This socket connected; false: the peer did.
     pub locally_initiated: bool,
@@ -126,6 +129,8 @@ pub fn new(socket_type: SocketType) -> Option<Box<dyn Pattern>> {
         SocketType::Scatter => Box::new(scatter::Scatter::default()),
         SocketType::Peer => Box::new(peer::Peer::default()),
         SocketType::Channel => Box::new(channel::Channel::default()),
+        SocketType::Radio => Box::new(radio::Radio::default()),
+        SocketType::Dish => Box::new(dish::Dish::default()),
         _ => return None,
     })
 }

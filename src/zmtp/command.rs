@@ -3,6 +3,7 @@
 //! A command's body begins with its name, led by the name's length. Inside the engine such a command is a
 //! [`Message`] of its own [`Kind`], whose body is what follows the name.
 
+use super::groups::until_zero;
 use crate::error::Result;
 use crate::message::{Kind, Message};
 use crate::options::SocketType;
@@ -74,7 +75,7 @@ pub(super) fn parse(body: &[u8], accepts: Accepts) -> Result<Option<Message>> {
     let mut message = match kind {
         Kind::Join | Kind::Leave => {
             let mut message = Message::new();
-            if message.set_group(rest).is_err() {
+            if message.set_group(until_zero(rest)).is_err() {
                 return Ok(None);
             }
             message
@@ -110,6 +111,11 @@ mod tests {
         assert_eq!(parsed(b"\x04PING\x00\x01", Accepts::Nothing), None);
         let join = parse(b"\x04JOINgroup", Accepts::Groups).unwrap().unwrap();
         assert_eq!((join.kind(), join.group()), (Kind::Join, &b"group"[..]));
+        let leave = parse(b"\x05LEAVEcut\0here", Accepts::Groups).unwrap().unwrap();
+        assert_eq!((leave.kind(), leave.group()), (Kind::Leave, &b"cut"[..]));
+        let joining = |length| [JOIN, &vec![b'x'; length]].concat();
+        assert!(parse(&joining(255), Accepts::Groups).unwrap().is_some());
+        assert!(parse(&joining(256), Accepts::Groups).unwrap().is_none());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! From bytes to messages.
 
 use super::command::{self, Accepts};
+use super::groups::Assembly;
 use super::mechanism::Unseal;
 use super::{ProtocolError, Version, frame};
 use crate::error::Error;
@@ -56,6 +57,8 @@ pub struct Decoder {
     /// `None` while the handshake uses the decoder: every frame is a message then.
     accepts: Option<Accepts>,
     unseal: Option<Box<dyn Unseal>>,
+    /// A DISH's messages come in two frames.
+    groups: Option<Box<Assembly>>,
     /// The beginning of a header that was cut off.
     header: [u8; frame::MAX_HEADER],
     header_len: usize,
@@ -72,6 +75,7 @@ impl Decoder {
             max_body: u64::try_from(max_msg_size).unwrap_or(u64::MAX),
             accepts: None,
             unseal: None,
+            groups: None,
             header: [0; frame::MAX_HEADER],
             header_len: 0,
             partial: None,
@@ -82,6 +86,13 @@ impl Decoder {
     pub(super) fn establish(mut self, accepts: Accepts, unseal: Option<Box<dyn Unseal>>) -> Self {
         self.accepts = Some(accepts);
         self.unseal = unseal;
+        self.set_short();
+        self
+    }
+
+    /// For a DISH: a group and a body make a message.
+    pub(super) fn with_groups(mut self) -> Self {
+        self.groups = Some(Box::default());
         self.set_short();
         self
     }
@@ -254,7 +265,7 @@ impl Decoder {
             return Ok(false);
         };
         *used += size;
-        if header.flags & frame::COMMAND == 0 && self.unseal.is_none() {
+        if header.flags & frame::COMMAND == 0 && self.unseal.is_none() && self.groups.is_none() {
             out.assign(body).map_err(ProtocolError::silent)?;
             if header.flags & frame::MORE != 0 {
                 out.set_more(true);
@@ -289,14 +300,18 @@ impl Decoder {
         if flags & frame::COMMAND != 0 {
             return command::parse(message.data(), accepts).map_err(ProtocolError::silent);
         }
-        message.set_more(flags & frame::MORE != 0);
+        let more = flags & frame::MORE != 0;
+        if let Some(groups) = &mut self.groups {
+            return groups.take(message, more);
+        }
+        message.set_more(more);
         Ok(Some(message))
     }
 
     /// Opens the short way, where there is one.
     fn set_short(&mut self) {
         let framed = matches!(self.framing, Framing::Zmtp(version) if version >= Version::V2);
-        self.short = if framed && self.accepts.is_some() && self.unseal.is_none() {
+        self.short = if framed && self.accepts.is_some() && self.unseal.is_none() && self.groups.is_none() {
             usize::try_from(self.max_body).unwrap_or(usize::MAX).min(MAX_INLINE) + 1
         } else {
             0

@@ -20,17 +20,29 @@ pub struct Encoder {
     framing: Framing,
     /// Plain data frames of ZMTP 2.0 or later: the case that is made fast.
     plain: bool,
+    /// A frame with the group goes before each body (RADIO).
+    groups: bool,
     seal: Option<Box<dyn Seal>>,
 }
 
 impl Encoder {
     pub(super) fn new(version: Version, seal: Option<Box<dyn Seal>>) -> Self {
-        Self { framing: Framing::Zmtp(version), plain: version >= Version::V2 && seal.is_none(), seal }
+        Self {
+            framing: Framing::Zmtp(version),
+            plain: version >= Version::V2 && seal.is_none(),
+            groups: false,
+            seal,
+        }
+    }
+
+    /// For a RADIO: a message is a frame with the group and one with the body.
+    pub(super) fn with_groups(self) -> Self {
+        Self { plain: false, groups: true, ..self }
     }
 
     /// An encoder that writes bodies and nothing else (`ZMQ_STREAM`, `ZMQ_ROUTER_RAW`).
     pub fn raw() -> Self {
-        Self { framing: Framing::Raw, plain: false, seal: None }
+        Self { framing: Framing::Raw, plain: false, groups: false, seal: None }
     }
 
     /// Appends the whole frame of `message` to `out`.
@@ -57,6 +69,9 @@ impl Encoder {
         if let Framing::Zmtp(version) = self.framing
             && let Some((flags, prefix)) = wire_form(version, message)
         {
+            if self.groups && message.is_data() {
+                self.frame(version, frame::MORE, [message.group(), &[]], out);
+            }
             frame::write(version, flags, prefix.len() + message.len(), out);
             out.extend_from_slice(prefix);
         }
@@ -75,6 +90,15 @@ impl Encoder {
         };
         let Some((flags, prefix)) = wire_form(version, message) else { return };
         let body = if is_group_command(message) { message.group() } else { message.data() };
+        if self.groups && message.is_data() {
+            self.frame(version, frame::MORE, [message.group(), &[]], out);
+        }
+        self.frame(version, flags, [prefix, body], out);
+    }
+
+    /// Appends a frame whose body is `parts`, one after the other.
+    fn frame(&mut self, version: Version, flags: u8, parts: [&[u8]; 2], out: &mut Vec<u8>) {
+        let [prefix, body] = parts;
         let size = prefix.len() + body.len();
         let Some(seal) = &mut self.seal else {
             out.reserve(frame::MAX_HEADER + size);
@@ -88,7 +112,7 @@ impl Encoder {
         let start = out.len();
         frame::write(version, 0, size, out);
         let sealed = out.len();
-        seal.seal(flags, [prefix, body], out);
+        seal.seal(flags, parts, out);
         let mut header = Vec::with_capacity(frame::MAX_HEADER);
         frame::write(version, 0, out.len() - sealed, &mut header);
         out.splice(start..sealed, header);
@@ -146,6 +170,36 @@ mod tests {
         // The prefix counts when the form of the length is chosen.
         let long = message(Kind::Subscribe, &[b'x'; 255]);
         assert_eq!(encoded(Version::V3_0, &long)[..10], [2, 0, 0, 0, 0, 0, 0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn a_message_with_a_group_is_two_frames() {
+        let mut radio = Encoder::new(Version::V3_1, None).with_groups();
+        let mut out = Vec::new();
+        let mut grouped = message(Kind::Data, b"body");
+        grouped.set_group(b"ab").unwrap();
+        radio.encode(&grouped, &mut out);
+        assert_eq!(out, b"\x01\x02ab\x00\x04body");
+        out.clear();
+        radio.header(&grouped, &mut out);
+        assert_eq!(out, b"\x01\x02ab\x00\x04");
+        out.clear();
+        radio.encode(&message(Kind::Data, b""), &mut out);
+        radio.encode(&message(Kind::Pong, b"c"), &mut out);
+        assert_eq!(out, b"\x01\x00\x00\x00\x04\x06\x04PONGc");
+        out.clear();
+        let mut sealed = Encoder::new(Version::V3_1, Some(Box::new(Tag))).with_groups();
+        sealed.encode(&grouped, &mut out);
+        assert_eq!(out, b"\x00\x06\x01abtag\x00\x08\x00bodytag");
+        // A DISH says what it joins in commands, whatever the version.
+        let mut join = Message::new();
+        join.set_group(b"g").unwrap();
+        join.set_kind(Kind::Join);
+        for version in [Version::V3_0, Version::V3_1] {
+            assert_eq!(encoded(version, &join), b"\x04\x06\x04JOINg");
+        }
+        join.set_kind(Kind::Leave);
+        assert_eq!(encoded(Version::V3_1, &join), b"\x04\x07\x05LEAVEg");
     }
 
     #[test]

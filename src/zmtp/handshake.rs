@@ -145,10 +145,12 @@ impl Handshake {
             }
             _ => (Accepts::Nothing, Codec::default()),
         };
+        let decoder = link.decoder.establish(accepts, codec.unseal);
+        let encoder = Encoder::new(link.version, codec.seal);
         Some(Established {
             version: link.version,
-            decoder: link.decoder.establish(accepts, codec.unseal),
-            encoder: Encoder::new(link.version, codec.seal),
+            decoder: if socket_type == SocketType::Dish { decoder.with_groups() } else { decoder },
+            encoder: if socket_type == SocketType::Radio { encoder.with_groups() } else { encoder },
             peer: self.negotiation.peer,
             subscribe_to_all: link.unversioned && matches!(socket_type, SocketType::Pub | SocketType::XPub),
         })

@@ -12,6 +12,7 @@ pub mod encoder;
 pub mod error;
 pub mod frame;
 pub mod greeting;
+pub mod groups;
 pub mod handshake;
 pub mod heartbeat;
 pub mod mechanism;

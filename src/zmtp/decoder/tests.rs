@@ -214,3 +214,31 @@ fn a_message_is_decoded_in_its_place() {
     assert_eq!(decoder.decode_into(b"!\x00", &mut out), Ok((1, Progress::Message)));
     assert_eq!((out.data(), out.more()), (&b"!"[..], false));
 }
+
+#[test]
+fn a_dish_gets_a_group_and_a_body_however_they_are_cut() {
+    let dish = || decoder(Version::V3_1, -1).with_groups();
+    let mut wire = Vec::new();
+    let mut radio = Encoder::new(Version::V3_1, None).with_groups();
+    let bodies = [&b"short"[..], b"", &[b'x'; 300], &[b'y'; 40_000]];
+    for (group, body) in
+        [&b"g"[..], b"", &[b'z'; 255], b"long enough to be stored elsewhere"].iter().zip(bodies)
+    {
+        let mut message = message(Kind::Data, false, body);
+        message.set_group(group).unwrap();
+        radio.encode(&message, &mut wire);
+        radio.encode(&self::message(Kind::Ping, false, b"\0\0"), &mut wire);
+    }
+    for size in [1, 2, 3, 7, 100, 9000, usize::MAX] {
+        let messages = decode_all(&mut dish(), &wire, || size).unwrap();
+        let data: Vec<_> = messages.iter().filter(|message| message.is_data()).collect();
+        assert_eq!(data.iter().map(|message| message.data()).collect::<Vec<_>>(), bodies);
+        assert_eq!(data.iter().map(|message| message.group().len()).collect::<Vec<_>>(), [1, 0, 255, 34]);
+        assert_eq!(messages.len(), 8);
+    }
+    for wrong in [&b"\x00\x01g"[..], b"\x01\x01g\x01\x01b", b"\x01\x01g\x04\x07\x04PING\0\0\x01\x00"] {
+        for size in [1, usize::MAX] {
+            assert!(decode_all(&mut dish(), wrong, || size).is_err(), "{wrong:?}");
+        }
+    }
+}
