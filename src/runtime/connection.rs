@@ -247,7 +247,7 @@ impl Connection {
     /// Whether it is of interest that the kernel takes bytes again. Who writes says that it is blocked before it lets go of the half.
     #[inline]
     pub fn wants_to_write(&self) -> bool {
-        self.write.is_held() || self.is_blocked()
+        self.write.is_held() || self.is_blocked() || self.stream.has_unsent()
     }
 
     /// Reads and decodes what has arrived. `event`: the descriptor has become readable.
@@ -423,7 +423,7 @@ impl Connection {
             WriteStage::Open { inbound, .. } => inbound.is_ready(),
             _ => false,
         };
-        let flushed = half.batch.is_empty() && !queued;
+        let flushed = half.batch.is_empty() && !queued && !self.stream.has_unsent();
         drop(half);
         // For whoever found the half taken.
         self.drive_write(false);

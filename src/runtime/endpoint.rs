@@ -141,7 +141,7 @@ impl Socket {
             // Connected already; twice would be of no use.
             return Ok(None);
         }
-        let connector = Connector::new(scheme, address)?;
+        let connector = Connector::new(scheme, address, &self.options)?;
         let owner = self.owner()?;
         let io = owner.group.io.clone();
         let id = io.new_session();

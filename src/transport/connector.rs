@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use socket2::{SockAddr, Socket};
 
 use super::socks::Exchange;
+use super::tls::ClientTls;
 use super::{Scheme, Stream, Tunnel, Unopened, ipc, tcp};
 use crate::error::{Error, Result};
 use crate::options::Options;
@@ -14,6 +15,8 @@ use crate::options::Options;
 pub struct Connector {
     target: Target,
     endpoint: String,
+    /// For `wss://`.
+    tls: Option<ClientTls>,
 }
 
 #[derive(Clone, Debug)]
@@ -31,6 +34,7 @@ pub struct Attempt {
     connected: bool,
     /// What is to be said to the proxy, if the connection is to one.
     exchange: Option<Box<Exchange>>,
+    tls: Option<ClientTls>,
 }
 
 /// What an attempt has come to.
@@ -46,8 +50,12 @@ impl Connector {
     /// Checks an address. Of tcp's only the characters are looked at, so whether a host exists or a port
     /// is in range shows in [`Connector::start`].
     ///
-    /// Errors: `EINVAL`, `ENAMETOOLONG`, `EPROTONOSUPPORT` for a transport that isn't one of streams.
-    pub fn new(scheme: Scheme, address: &str) -> Result<Self> {
+    /// Of the options, those of wss count now.
+    ///
+    /// Errors: `EINVAL`, also for certificates that aren't any, `ENAMETOOLONG`, `EPROTONOSUPPORT` for a transport that isn't one of
+    /// streams.
+    pub fn new(scheme: Scheme, address: &str, options: &Options) -> Result<Self> {
+        let tls = if scheme == Scheme::Wss { Some(ClientTls::new(options)?) } else { None };
         let target = match scheme {
             Scheme::Tcp => {
                 tcp::check_connect_address(address)?;
@@ -56,7 +64,7 @@ impl Connector {
             Scheme::Ipc => Target::Ipc(ipc::parse(address)?),
             _ => return Err(Error::ProtocolNotSupported),
         };
-        Ok(Self { target, endpoint: format!("{}://{address}", scheme.name()) })
+        Ok(Self { target, endpoint: format!("{}://{address}", scheme.name()), tls })
     }
 
     /// The endpoint as `ZMQ_LAST_ENDPOINT` gives it after `zmq_connect`: as it was given.
@@ -105,7 +113,7 @@ impl Connector {
             Err(error) if matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR)) => false,
             Err(error) => return Err(Unopened::closing(&socket, error)),
         };
-        Ok(Attempt { socket, tcp, connected, exchange })
+        Ok(Attempt { socket, tcp, connected, exchange, tls: self.tls.clone() })
     }
 
     /// Whether a refusal may be the end of it (`ZMQ_RECONNECT_STOP_CONN_REFUSED`, which is for tcp). That of a proxy may not:
@@ -134,7 +142,10 @@ impl Attempt {
         let stream = Stream::new(self.socket);
         Ok(match self.exchange {
             Some(exchange) => Reached::Proxy(Box::new(Tunnel::new(stream, *exchange))),
-            None => Reached::Target(stream),
+            None => Reached::Target(match &self.tls {
+                Some(tls) => stream.with_tls(tls.connect()?),
+                None => stream,
+            }),
         })
     }
 }

@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use socket2::Socket;
 
+use super::tls::ServerTls;
 use super::{Scheme, Stream, Unopened, ipc, tcp};
 use crate::error::{Error, Result};
 use crate::options::Options;
@@ -19,6 +20,8 @@ pub struct Listener {
     socket: ListeningSocket,
     endpoint: String,
     directory: Option<ipc::TemporaryDirectory>,
+    /// For `wss://`.
+    tls: Option<ServerTls>,
 }
 
 #[derive(Debug)]
@@ -44,8 +47,9 @@ impl Listener {
     ///
     /// Errors: those of `zmq_bind`(3): `EINVAL`, `ENODEV`, `EADDRINUSE`, `EADDRNOTAVAIL`, `ENAMETOOLONG`, and whatever
     /// the system says. `EBADF` or `ENOTSOCK` for a descriptor that is no socket, `EADDRINUSE` for one that
-    /// another listener has.
+    /// another listener has. `EINVAL` if wss has no certificate and key that belong together.
     pub fn bind(scheme: Scheme, address: &str, options: &Options) -> Result<Self, Unopened> {
+        let tls = if scheme == Scheme::Wss { Some(ServerTls::new(options)?) } else { None };
         let mut directory = None;
         let socket = match scheme {
             Scheme::Tcp | Scheme::Ipc if options.use_fd != -1 => {
@@ -64,7 +68,7 @@ impl Listener {
             }
             _ => return Err(Error::ProtocolNotSupported.into()),
         };
-        let mut listener = Self { scheme, socket, endpoint: String::new(), directory };
+        let mut listener = Self { scheme, socket, endpoint: String::new(), directory, tls };
         let name = listener.socket().local_addr();
         listener.endpoint = name.map(|name| super::stream::endpoint_of(&name)).unwrap_or_default();
         Ok(listener)
@@ -96,7 +100,11 @@ impl Listener {
             tcp::mark(&socket, options)?;
             tcp::tune(&socket, options)?;
         }
-        Ok(Accepted::Stream(Stream::new(socket)))
+        let stream = Stream::new(socket);
+        Ok(Accepted::Stream(match &self.tls {
+            Some(tls) => stream.with_tls(tls.accept()?),
+            None => stream,
+        }))
     }
 
     /// Closes the socket and removes what it made in the file system.

@@ -10,6 +10,7 @@ mod resolve;
 mod socks;
 mod stream;
 mod tcp;
+mod tls;
 mod tunnel;
 
 pub use connector::{Attempt, Connector, Reached};

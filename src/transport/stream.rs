@@ -1,6 +1,6 @@
 //! A connected byte stream, and what its ends are called.
 
-use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::io::{self, IoSlice, Read};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
@@ -8,39 +8,95 @@ use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::PeerCredentials;
 use socket2::{SockAddr, Socket};
 
+use super::tls::{self, Tls};
+
 /// A connection over any stream transport: non-blocking, closed on `exec`, tuned. Closed on drop.
+///
+/// Its two directions may be used by two threads at the same time.
 #[derive(Debug)]
 pub struct Stream {
     socket: Socket,
+    /// For `wss://`.
+    tls: Option<Box<Tls>>,
 }
 
 impl Stream {
     pub(super) fn new(socket: Socket) -> Self {
-        Self { socket }
+        Self { socket, tls: None }
+    }
+
+    /// The same with TLS on top. Its handshake goes on whenever something is read or written; until it is done, reads give `EAGAIN`.
+    pub(super) fn with_tls(self, tls: Tls) -> Self {
+        Self { tls: Some(Box::new(tls)), ..self }
+    }
+
+    #[cfg(test)]
+    pub(super) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_deref()
     }
 
     /// Reads what is there. `Ok(0)`: the peer has closed its end.
+    ///
+    /// If it is less than there is room for, all of it was read (unless `has_more`).
     pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&self.socket).read(buffer)
-    }
-
-    /// Reads what is there into several buffers, one after the other.
-    pub fn read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        (&self.socket).read_vectored(buffers)
+        match &self.tls {
+            None => (&self.socket).read(buffer),
+            Some(tls) => tls.read(&self.socket, buffer),
+        }
     }
 
     /// Writes as much as fits. Never raises `SIGPIPE`.
     pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.socket.send_with_flags(bytes, libc::MSG_NOSIGNAL)
+        match &self.tls {
+            None => self.socket.send_with_flags(bytes, libc::MSG_NOSIGNAL),
+            Some(tls) => tls.write(&self.socket, &[IoSlice::new(bytes)]),
+        }
     }
 
     /// Writes as much of the buffers (at most `IOV_MAX` of them) as fits. Never raises `SIGPIPE`.
     pub fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.socket.send_vectored_with_flags(buffers, libc::MSG_NOSIGNAL)
+        match &self.tls {
+            None => self.socket.send_vectored_with_flags(buffers, libc::MSG_NOSIGNAL),
+            Some(tls) => tls.write(&self.socket, buffers),
+        }
+    }
+
+    /// Whether bytes wait here, encrypted, for the kernel to take them: `flush` is to be called when the descriptor is writable.
+    #[inline]
+    pub fn has_unsent(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.has_unsent())
+    }
+
+    /// Writes what `has_unsent` speaks of, as much as fits. Whether that was all.
+    ///
+    /// Errors: what `send`(2) says.
+    pub fn flush(&self) -> io::Result<bool> {
+        self.tls.as_ref().map_or(Ok(true), |tls| tls.flush(&self.socket))
+    }
+
+    /// Whether there may be more to be read without a further event, although the last read got less than it asked for.
+    #[inline]
+    pub fn has_more(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.has_more())
+    }
+
+    /// Whether writing, after it had come to a stop for TLS, can go on since the last read. No event will say so.
+    #[inline]
+    pub fn take_resumed(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.take_resumed())
+    }
+
+    /// How many bytes may have been taken from the kernel that nobody has got yet, at most.
+    #[inline]
+    pub fn held_back(&self) -> usize {
+        if self.tls.is_some() { tls::MAX_RECORD } else { 0 }
     }
 
     /// Ends it in both directions, for the peer to see, though the descriptor may stay for a while.
     pub fn shut_down(&self) {
+        if let Some(tls) = &self.tls {
+            tls.close(&self.socket);
+        }
         // It fails if the peer was first.
         let _ = self.socket.shutdown(std::net::Shutdown::Both);
     }

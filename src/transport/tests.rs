@@ -27,7 +27,7 @@ fn bind(endpoint: &str, options: &Options) -> Result<Listener> {
 
 fn connector(endpoint: &str) -> Result<Connector> {
     let (scheme, address) = parse_endpoint(endpoint)?;
-    Connector::new(scheme, address)
+    Connector::new(scheme, address, &options())
 }
 
 /// Waits until the descriptor is ready for one or the other.
@@ -194,7 +194,7 @@ fn tcp_connects_to_whatever_looks_like_an_address() {
         "[::1]",
         "[fe80::1%lo]:1234",
     ] {
-        let connector = Connector::new(Scheme::Tcp, address).expect(address);
+        let connector = Connector::new(Scheme::Tcp, address, &options()).expect(address);
         assert_eq!(connector.endpoint(), format!("tcp://{address}"));
     }
     for address in [
@@ -214,7 +214,11 @@ fn tcp_connects_to_whatever_looks_like_an_address() {
         ";127.0.0.1:5555",
         "ä:1",
     ] {
-        assert_eq!(Connector::new(Scheme::Tcp, address).unwrap_err(), Error::Invalid, "{address}");
+        assert_eq!(
+            Connector::new(Scheme::Tcp, address, &options()).unwrap_err(),
+            Error::Invalid,
+            "{address}"
+        );
     }
 }
 
@@ -227,7 +231,7 @@ fn unknown_hosts_show_at_the_attempt() {
         ("localhost:0;127.0.0.1:1234", Error::NoDevice),
         ("1.2.3.4:0;127.0.0.1:1234", Error::AddressNotAvailable),
     ] {
-        let connector = Connector::new(Scheme::Tcp, address).unwrap();
+        let connector = Connector::new(Scheme::Tcp, address, &options()).unwrap();
         assert_eq!(connector.start(&options()).unwrap_err().error, expected, "{address}");
     }
 }

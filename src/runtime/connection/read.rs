@@ -107,7 +107,8 @@ impl ReadHalf {
 
     /// In the middle of a large body there is no use in waking up for each packet.
     pub(super) fn expect_much(&mut self, connection: &Connection) {
-        let missing = self.body().len();
+        // The beginning of what is missing may have left the kernel.
+        let missing = self.body().len().saturating_sub(connection.stream.held_back());
         let low_water = if missing > LARGE_STEP / 2 { missing.min(LARGE_STEP) } else { 1 };
         if low_water != self.low_water {
             self.low_water = low_water;
@@ -119,7 +120,7 @@ impl ReadHalf {
     /// One read, into the missing part of a large body or the buffer. The outer result is the protocol's, the inner one the system's.
     pub(super) fn read(
         &mut self,
-        connection: &Connection,
+        connection: &Arc<Connection>,
         budget: &mut usize,
     ) -> Result<std::io::Result<()>, ProtocolError> {
         let in_place = self.buffer.is_empty() && self.body().len() > crate::zmtp::decoder::DIRECT_READ;
@@ -130,13 +131,18 @@ impl ReadHalf {
             self.buffer.room(limit)
         };
         let wanted = room.len();
-        let count = match connection.stream.read(room) {
+        let outcome = connection.stream.read(room);
+        if connection.stream.take_resumed() {
+            connection.drive_write(true);
+        }
+        let count = match outcome {
             Ok(0) => return Ok(Err(std::io::Error::from_raw_os_error(libc::EPIPE))),
             Ok(count) => count,
             Err(error) => return Ok(Err(error)),
         };
         // The end of a stream is announced once, maybe together with the last bytes: then it is looked for behind them.
-        self.dry = count < wanted && !connection.hung_up.load(Ordering::Relaxed);
+        self.dry =
+            count < wanted && !connection.hung_up.load(Ordering::Relaxed) && !connection.stream.has_more();
         self.large = in_place;
         if !in_place {
             self.buffer.filled(count);

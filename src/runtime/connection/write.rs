@@ -40,6 +40,10 @@ impl WriteHalf {
             self.fill(connection);
             if self.batch.is_empty() {
                 self.batch.release();
+                if connection.stream.has_unsent() && self.flush(connection) {
+                    // Now everything is written; if the pipe is closed, that is for the session to know.
+                    continue;
+                }
                 return;
             }
             let wanted = self.batch.remaining();
@@ -67,6 +71,26 @@ impl WriteHalf {
         }
     }
 
+    /// Writes what the stream has taken and the kernel hasn't. Whether that was all.
+    #[cold]
+    fn flush(&mut self, connection: &Arc<Connection>) -> bool {
+        loop {
+            match connection.stream.flush() {
+                Ok(true) => return true,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Ok(false) => {
+                    connection.blocked.store(true, Ordering::Relaxed);
+                    return false;
+                }
+                Err(_) => {
+                    connection.blocked.store(true, Ordering::Relaxed);
+                    self.finish(connection);
+                    return false;
+                }
+            }
+        }
+    }
+
     /// Encodes messages until the batch is full or the pipe is empty.
     pub(super) fn fill(&mut self, connection: &Arc<Connection>) {
         let WriteStage::Open { encoder, inbound } = &mut self.stage else { return };
@@ -88,7 +112,7 @@ impl WriteHalf {
                     {
                         connection.mailbox.post(Command::Room(pipe));
                     }
-                    if inbound.is_finished() {
+                    if inbound.is_finished() && !connection.stream.has_unsent() {
                         self.finish(connection);
                     }
                     break;

@@ -1,0 +1,123 @@
+//! What the options of wss say, made ready once per endpoint.
+
+use super::Tls;
+use super::verify::{HostName, Verifier};
+use crate::error::{Error, Result};
+use crate::options::Options;
+use rustls::client::Resumption;
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::NoServerSessionStorage;
+use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(ring::default_provider()));
+
+/// How a listener proves who it is.
+#[derive(Clone)]
+pub(in crate::transport) struct ServerTls(Arc<ServerConfig>);
+
+/// How a connecting socket makes sure of whom it talks to.
+#[derive(Clone)]
+pub(in crate::transport) struct ClientTls(Arc<Client>);
+
+struct Client {
+    config: Arc<ClientConfig>,
+    host: HostName,
+}
+
+impl ServerTls {
+    /// By `ZMQ_WSS_CERT_PEM`, a chain that begins with the server's own certificate, and `ZMQ_WSS_KEY_PEM`, its private key
+    /// (PKCS #8, PKCS #1 or SEC 1, not encrypted).
+    ///
+    /// Errors: `EINVAL` if one of the two is missing, isn't what it should be, or doesn't belong to the other.
+    pub(in crate::transport) fn new(options: &Options) -> Result<Self> {
+        let chain = certificates(&options.wss_cert_pem)?;
+        let key = PrivateKeyDer::from_pem_slice(&options.wss_key_pem).map_err(|_| Error::Invalid)?;
+        let mut config = ServerConfig::builder_with_provider(PROVIDER.clone())
+            .with_safe_default_protocol_versions()
+            .map_err(|_| Error::Invalid)?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .map_err(|_| Error::Invalid)?;
+        // Connections are kept for long. To remember sessions for shorter handshakes isn't worth its memory.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+        Ok(Self(Arc::new(config)))
+    }
+
+    /// The server's end of a new connection.
+    ///
+    /// Errors: `EPROTO` if rustls refuses, which it has no reason to.
+    pub(in crate::transport) fn accept(&self) -> Result<Tls> {
+        let session = ServerConnection::new(self.0.clone()).map_err(|_| Error::Protocol)?;
+        Ok(Tls::new(session.into()))
+    }
+}
+
+impl ClientTls {
+    /// By `ZMQ_WSS_TRUST_PEM` and `ZMQ_WSS_TRUST_SYSTEM`: whose certificates are accepted (those that are listed, and those that were issued by
+    /// them), and `ZMQ_WSS_HOSTNAME`: whom they have to be for, which isn't looked at if that is empty. Without anything to trust no
+    /// server is accepted.
+    ///
+    /// Errors: `EINVAL` if what is to be trusted isn't made of certificates.
+    pub(in crate::transport) fn new(options: &Options) -> Result<Self> {
+        let mut trusted = Vec::new();
+        if !options.wss_trust_pem.is_empty() {
+            trusted = certificates(&options.wss_trust_pem)?;
+        }
+        let mut verifier = Verifier::new(&PROVIDER);
+        for certificate in trusted {
+            verifier.trust(certificate).map_err(|_| Error::Invalid)?;
+        }
+        if options.wss_trust_system {
+            for certificate in rustls_native_certs::load_native_certs().certs {
+                // One that can't be made use of is no reason to do without the others.
+                let _ = verifier.trust(certificate);
+            }
+        }
+        let host = HostName::new(&options.wss_hostname);
+        verifier.expect(host.clone());
+        let mut config = ClientConfig::builder_with_provider(PROVIDER.clone())
+            .with_safe_default_protocol_versions()
+            .map_err(|_| Error::Invalid)?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth();
+        // Each connection looks at the certificate anew.
+        config.resumption = Resumption::disabled();
+        Ok(Self(Arc::new(Client { config: Arc::new(config), host })))
+    }
+
+    /// The client's end of a new connection.
+    ///
+    /// Errors: `EPROTO` if rustls refuses, which it has no reason to.
+    pub(in crate::transport) fn connect(&self) -> Result<Tls> {
+        let name = self.0.host.to_ask_for();
+        let session = ClientConnection::new(self.0.config.clone(), name).map_err(|_| Error::Protocol)?;
+        Ok(Tls::new(session.into()))
+    }
+}
+
+impl fmt::Debug for ServerTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerTls").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ClientTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientTls").field("host", &self.0.host).finish_non_exhaustive()
+    }
+}
+
+/// All the certificates of a PEM text; there has to be one.
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    match certificates {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        _ => Err(Error::Invalid),
+    }
+}

@@ -1,0 +1,649 @@
+//! Our two ends against each other, over loopback connections, without the runtime.
+
+use super::*;
+use crate::options::{ContextOptions, Options, SocketType};
+use crate::transport::Stream;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    PKCS_ED25519, date_time_ymd,
+};
+use rustls::pki_types::ServerName;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+const HOST: &str = "server.example";
+
+/// A certificate and its key, PEM.
+struct Identity {
+    certificate: String,
+    key: String,
+}
+
+/// Self-signed; `change` makes it what the test is about.
+fn self_signed(names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Identity {
+    let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+    let mut params = CertificateParams::new(names).unwrap();
+    change(&mut params);
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    Identity { certificate: certificate.pem(), key: key.serialize_pem() }
+}
+
+fn options() -> Options {
+    Options::new(SocketType::Pair, &ContextOptions::default())
+}
+
+fn server_options(identity: &Identity) -> Options {
+    let mut options = options();
+    options.wss_cert_pem = identity.certificate.clone().into_bytes();
+    options.wss_key_pem = identity.key.clone().into_bytes();
+    options
+}
+
+fn client_options(trust: &str, host: &str) -> Options {
+    let mut options = options();
+    options.wss_trust_pem = trust.as_bytes().to_vec();
+    options.wss_hostname = host.as_bytes().to_vec();
+    options
+}
+
+fn sockets() -> (Socket, Socket) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    for end in [&client, &server] {
+        end.set_nonblocking(true).unwrap();
+        end.set_nodelay(true).unwrap();
+    }
+    (client.into(), server.into())
+}
+
+fn client_end(socket: Socket, options: &Options) -> Stream {
+    Stream::new(socket).with_tls(ClientTls::new(options).unwrap().connect().unwrap())
+}
+
+fn server_end(socket: Socket, options: &Options) -> Stream {
+    Stream::new(socket).with_tls(ServerTls::new(options).unwrap().accept().unwrap())
+}
+
+fn pair() -> (Stream, Stream) {
+    let identity = self_signed(&[HOST], |_| {});
+    let (client, server) = sockets();
+    let trusting = client_options(&identity.certificate, HOST);
+    (client_end(client, &trusting), server_end(server, &server_options(&identity)))
+}
+
+/// One read: what came, or the errno.
+fn read(stream: &Stream) -> Result<Vec<u8>, i32> {
+    let mut buffer = vec![0; 16 * 1024];
+    match stream.read(&mut buffer) {
+        Ok(count) => {
+            buffer.truncate(count);
+            Ok(buffer)
+        }
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Err(libc::EAGAIN),
+        Err(error) => Err(error.raw_os_error().unwrap_or(libc::EIO)),
+    }
+}
+
+/// Lets both ends work until one gets something else than `EAGAIN`. What the client got, and the server.
+fn run(client: &Stream, server: &Stream) -> (Result<Vec<u8>, i32>, Result<Vec<u8>, i32>) {
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end {
+        let outcome = (read(client), read(server));
+        if outcome != (Err(libc::EAGAIN), Err(libc::EAGAIN)) {
+            return outcome;
+        }
+        std::thread::sleep(Duration::from_micros(100));
+    }
+    panic!("nothing happens");
+}
+
+/// Whether the client accepts the server, and if not, the errno at its end. The server hears of it by an alert, which says
+/// more or less why.
+fn meet(client: &Options, server: &Options) -> Result<(), i32> {
+    let (client_socket, server_socket) = sockets();
+    let (client, server) = (client_end(client_socket, client), server_end(server_socket, server));
+    let _ = client.write(b"hello").unwrap();
+    let end = Instant::now() + PATIENCE;
+    let (mut here, mut there) = (libc::EAGAIN, libc::EAGAIN);
+    while Instant::now() < end {
+        if let Err(errno) = read(&client) {
+            here = errno;
+        }
+        match read(&server) {
+            Ok(said) if said == b"hello" => return Ok(()),
+            Ok(other) => panic!("{other:?}"),
+            Err(errno) => there = errno,
+        }
+        if here != libc::EAGAIN && there != libc::EAGAIN {
+            assert!(matches!(there, libc::EACCES | libc::EPROTO), "{there}");
+            return Err(here);
+        }
+        std::thread::sleep(Duration::from_micros(100));
+    }
+    panic!("neither accepted nor refused: {here} {there}");
+}
+
+const REFUSED: Result<(), i32> = Err(libc::EACCES);
+
+#[test]
+fn what_is_said_before_the_handshake_is_done_waits_for_it() {
+    let (client, server) = pair();
+    assert_eq!(client.write(b"first").unwrap(), 5);
+    assert_eq!(server.write(b"me too").unwrap(), 6);
+    let (mut here, mut there) = (Vec::new(), Vec::new());
+    while here != b"me too" || there != b"first" {
+        let (mine, yours) = run(&client, &server);
+        here.extend(mine.unwrap_or_default());
+        there.extend(yours.unwrap_or_default());
+    }
+    assert!(!client.has_unsent() && !server.has_unsent());
+}
+
+/// More than may wait before the handshake is done: it is said when it is worth while to go on.
+#[test]
+fn writing_stops_at_a_limit_before_the_handshake_and_is_resumed() {
+    let (client, server) = pair();
+    let body = vec![7; 4 * MAX_UNSENT];
+    let taken = client.write(&body).unwrap();
+    assert!(taken > 0 && taken <= MAX_UNSENT, "{taken}");
+    assert_eq!(client.write(&body).unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert!(!client.take_resumed());
+    let mut received = 0;
+    while received < taken {
+        let (nothing, some) = run(&client, &server);
+        assert_eq!(nothing, Err(libc::EAGAIN));
+        received += some.unwrap_or_default().len();
+    }
+    assert!(client.take_resumed());
+    assert!(!client.take_resumed(), "once");
+    assert!(client.write(&body).unwrap() > 0);
+}
+
+/// Bytes that differ from their neighbours, so that none can be lost, doubled or moved.
+fn pattern(offset: usize, len: usize) -> Vec<u8> {
+    (offset..offset + len).map(|at| (at ^ (at >> 8) ^ (at >> 16)) as u8).collect()
+}
+
+/// Waits as a connection does: for the descriptor to be readable, or writable if something waits for that.
+fn wait(stream: &Stream, events: libc::c_short) {
+    crate::sys::poll::poll(&mut [crate::sys::poll::item(stream.as_raw_fd(), events)], Some(PATIENCE))
+        .unwrap();
+}
+
+fn write_all(stream: &Stream, total: usize) {
+    let mut sent = 0;
+    while sent < total {
+        let bytes = pattern(sent, (total - sent).min(100_000));
+        let (head, tail) = bytes.split_at(bytes.len() / 3);
+        match stream.write_vectored(&[IoSlice::new(head), IoSlice::new(&[]), IoSlice::new(tail)]) {
+            Ok(count) => sent += count,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => wait(stream, libc::POLLOUT),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    while !stream.flush().unwrap() {
+        wait(stream, libc::POLLOUT);
+    }
+    assert!(!stream.has_unsent());
+}
+
+fn read_all(stream: &Stream, total: usize) {
+    let mut received = 0;
+    let mut buffer = vec![0; 300_000];
+    while received < total {
+        // Sizes from one byte to more than one read gives.
+        let room = (received * 7 % buffer.len()).max(1);
+        match stream.read(&mut buffer[..room]) {
+            Ok(0) => panic!("an end after {received}"),
+            Ok(count) => {
+                assert_eq!(buffer[..count], pattern(received, count));
+                received += count;
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => wait(stream, libc::POLLIN),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// All four halves at the same time, each in a thread of its own, and the kernel's buffers are small.
+#[test]
+fn much_goes_both_ways_at_once() {
+    const TOTAL: usize = 8 << 20;
+    let (client, server) = pair();
+    while client.tls_is_handshaking() || server.tls_is_handshaking() {
+        let _ = (read(&client), read(&server));
+    }
+    std::thread::scope(|scope| {
+        for stream in [&client, &server] {
+            scope.spawn(|| write_all(stream, TOTAL));
+            scope.spawn(|| read_all(stream, TOTAL));
+        }
+    });
+    client.shut_down();
+    assert_eq!(read(&server), Ok(Vec::new()), "the end is told");
+}
+
+#[test]
+fn a_short_read_leaves_nothing_behind() {
+    let (client, server) = pair();
+    while client.tls_is_handshaking() || server.tls_is_handshaking() {
+        let _ = (read(&client), read(&server));
+    }
+    for size in [1, 100, 16 * 1024, 16 * 1024 + 1, 60_000] {
+        let mut received = 0;
+        assert_eq!(client.write(&vec![1; size]).unwrap(), size);
+        let mut buffer = vec![0; 128 * 1024];
+        while received < size {
+            wait(&server, libc::POLLIN);
+            // Until it says that there is no more, without waiting in between: as a connection does for each event.
+            loop {
+                match server.read(&mut buffer) {
+                    Ok(count) => received += count,
+                    Err(error) => {
+                        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                        break;
+                    }
+                }
+                if !server.has_more() {
+                    break;
+                }
+            }
+        }
+        assert_eq!(received, size);
+    }
+}
+
+#[test]
+fn who_is_accepted() {
+    let plain = self_signed(&[HOST], |_| {});
+    let other = self_signed(&[HOST], |_| {});
+    let server = server_options(&plain);
+    assert_eq!(meet(&client_options(&plain.certificate, HOST), &server), Ok(()));
+    assert_eq!(meet(&client_options(&plain.certificate, "SERVER.example"), &server), Ok(()));
+    assert_eq!(meet(&client_options(&plain.certificate, ""), &server), Ok(()), "the name isn't looked at");
+    assert_eq!(meet(&client_options(&plain.certificate, "other.example"), &server), REFUSED);
+    assert_eq!(meet(&client_options(&plain.certificate, "no host name"), &server), REFUSED);
+    assert_eq!(meet(&client_options(&other.certificate, HOST), &server), REFUSED);
+    assert_eq!(meet(&client_options("", HOST), &server), REFUSED, "nobody is trusted");
+    assert_eq!(meet(&client_options("", ""), &server), REFUSED, "nobody is trusted");
+    let both = other.certificate + &plain.certificate;
+    assert_eq!(meet(&client_options(&both, HOST), &server), Ok(()));
+}
+
+#[test]
+fn names_and_addresses() {
+    let many = self_signed(&["a.example", "*.b.example", "127.0.0.1", "::1"], |_| {});
+    let server = server_options(&many);
+    for (host, accepted) in [
+        ("a.example", true),
+        ("x.b.example", true),
+        ("x.y.b.example", false),
+        ("b.example", false),
+        ("127.0.0.1", true),
+        ("127.0.0.2", false),
+        ("::1", true),
+        ("c.example", false),
+    ] {
+        let outcome = meet(&client_options(&many.certificate, host), &server);
+        assert_eq!(outcome, if accepted { Ok(()) } else { REFUSED }, "{host}");
+    }
+}
+
+/// As upstream's test does it: a CA's certificate, self-signed, with nothing but a common name.
+#[test]
+fn a_common_name_stands_in_for_missing_names() {
+    let named = |name: &'static str, names: &[&str]| {
+        self_signed(names, |params| {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            params.distinguished_name.push(DnType::CommonName, name);
+        })
+    };
+    let old = named("*.old.example", &[]);
+    let server = server_options(&old);
+    assert_eq!(meet(&client_options(&old.certificate, "x.old.example"), &server), Ok(()));
+    assert_eq!(meet(&client_options(&old.certificate, "x.y.old.example"), &server), REFUSED);
+    assert_eq!(meet(&client_options(&old.certificate, "new.example"), &server), REFUSED);
+    let wide = named("*.example", &[]);
+    let server = server_options(&wide);
+    assert_eq!(meet(&client_options(&wide.certificate, "x.example"), &server), REFUSED, "too wide");
+    let both = named("a.example", &["b.example"]);
+    let server = server_options(&both);
+    assert_eq!(meet(&client_options(&both.certificate, "b.example"), &server), Ok(()));
+    assert_eq!(meet(&client_options(&both.certificate, "a.example"), &server), REFUSED);
+}
+
+#[test]
+fn too_late_and_too_early() {
+    for ca in [false, true] {
+        for (from, to, accepted) in [(1975, 2000, false), (2000, 3000, true), (2990, 3000, false)] {
+            let identity = self_signed(&[HOST], |params| {
+                (params.not_before, params.not_after) = (date_time_ymd(from, 1, 1), date_time_ymd(to, 1, 1));
+                if ca {
+                    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+                }
+            });
+            let outcome = meet(&client_options(&identity.certificate, HOST), &server_options(&identity));
+            assert_eq!(outcome, if accepted { Ok(()) } else { REFUSED }, "{from} to {to}");
+        }
+    }
+}
+
+/// A server's certificate, issued by an authority in the middle.
+fn issued(change: impl FnOnce(&mut CertificateParams)) -> (String, Identity) {
+    let ca = |name: &str| {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, name);
+        params
+    };
+    let root = CertifiedIssuer::self_signed(ca("root"), KeyPair::generate().unwrap()).unwrap();
+    let middle = CertifiedIssuer::signed_by(ca("middle"), KeyPair::generate().unwrap(), &root).unwrap();
+    let mut params = CertificateParams::new(vec![HOST.to_owned()]).unwrap();
+    change(&mut params);
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.signed_by(&key, &middle).unwrap();
+    let chain = certificate.pem() + &middle.pem();
+    (root.pem(), Identity { certificate: chain, key: key.serialize_pem() })
+}
+
+#[test]
+fn a_chain_leads_to_what_is_trusted() {
+    let (root, server) = issued(|_| {});
+    let trusting = client_options(&root, HOST);
+    assert_eq!(meet(&trusting, &server_options(&server)), Ok(()));
+    let (unrelated, _) = issued(|_| {});
+    assert_eq!(meet(&client_options(&unrelated, HOST), &server_options(&server)), REFUSED);
+    let leaf = server.certificate.split_inclusive("-----END CERTIFICATE-----").next().unwrap().to_owned();
+    let without = Identity { certificate: leaf, key: server.key };
+    assert_eq!(meet(&trusting, &server_options(&without)), REFUSED, "the middle is missing");
+    let (root, client_only) =
+        issued(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth]);
+    assert_eq!(meet(&client_options(&root, HOST), &server_options(&client_only)), REFUSED);
+}
+
+#[test]
+fn what_a_server_needs() {
+    let (mine, other) = (self_signed(&[HOST], |_| {}), self_signed(&[HOST], |_| {}));
+    let bind = |certificate: &str, key: &str| {
+        let identity = Identity { certificate: certificate.to_owned(), key: key.to_owned() };
+        ServerTls::new(&server_options(&identity)).map(|_| ())
+    };
+    assert_eq!(bind(&mine.certificate, &mine.key), Ok(()));
+    let cut = &mine.certificate[..mine.certificate.len() / 2];
+    for (certificate, key) in [
+        ("", ""),
+        ("", &*mine.key),
+        (&mine.certificate, ""),
+        (&mine.certificate, &other.key),
+        (&mine.key, &mine.certificate),
+        (cut, &mine.key),
+        ("no PEM at all", &mine.key),
+        (&mine.certificate, "\0\u{ff}"),
+    ] {
+        assert_eq!(bind(certificate, key), Err(crate::error::Error::Invalid), "{certificate:.20} {key:.20}");
+    }
+    let edwards = KeyPair::generate_for(&PKCS_ED25519).unwrap();
+    let certificate = CertificateParams::new(vec![HOST.to_owned()]).unwrap().self_signed(&edwards).unwrap();
+    assert_eq!(bind(&certificate.pem(), &edwards.serialize_pem()), Ok(()));
+}
+
+#[test]
+fn what_a_client_may_trust() {
+    let connect = |trust: &str| ClientTls::new(&client_options(trust, HOST)).map(|_| ());
+    let identity = self_signed(&[HOST], |_| {});
+    assert_eq!(connect(""), Ok(()));
+    assert_eq!(connect(&identity.certificate), Ok(()));
+    for wrong in [
+        "x",
+        &identity.key,
+        &identity.certificate[..200],
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    ] {
+        assert_eq!(connect(wrong), Err(crate::error::Error::Invalid), "{wrong}");
+    }
+    let mut system = client_options("", HOST);
+    system.wss_trust_system = true;
+    assert!(ClientTls::new(&system).is_ok());
+}
+
+/// Everything that a client sends until it is served, as it is on the wire.
+fn client_bytes(identity: &Identity) -> Vec<u8> {
+    let (client_socket, near) = sockets();
+    let (far, server_socket) = sockets();
+    let client = client_end(client_socket, &client_options(&identity.certificate, HOST));
+    let server = server_end(server_socket, &server_options(identity));
+    client.write(b"hello").unwrap();
+    let mut sent = Vec::new();
+    let mut buffer = [0; 4096];
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end {
+        let _ = read(&client);
+        for (from, to, log) in [(&near, &far, true), (&far, &near, false)] {
+            if let Ok(count) = (&*from).read(&mut buffer) {
+                to.send(&buffer[..count]).unwrap();
+                if log {
+                    sent.extend(&buffer[..count]);
+                }
+            }
+        }
+        if read(&server) == Ok(b"hello".to_vec()) {
+            return sent;
+        }
+    }
+    panic!("no way through");
+}
+
+/// What the server makes of such bytes, and then the end.
+fn serve(server: &Options, bytes: &[u8], step: usize) -> Result<Vec<u8>, i32> {
+    let (peer, socket) = sockets();
+    let server = server_end(socket, server);
+    for chunk in bytes.chunks(step) {
+        if peer.send(chunk).is_err() {
+            break;
+        }
+        match read(&server) {
+            Err(libc::EAGAIN) => {}
+            outcome => return outcome,
+        }
+    }
+    let _ = peer.shutdown(std::net::Shutdown::Write);
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end {
+        match read(&server) {
+            Err(libc::EAGAIN) => std::thread::sleep(Duration::from_micros(50)),
+            outcome => return outcome,
+        }
+    }
+    panic!("it goes on for ever");
+}
+
+/// The ends that a bad peer may come to: refused, or without an answer until it hung up. (A reset is what it makes of our answers.)
+fn is_refused(outcome: &Result<Vec<u8>, i32>) -> bool {
+    *outcome == Ok(Vec::new())
+        || matches!(outcome, Err(libc::EPROTO | libc::EACCES | libc::ECONNRESET | libc::EPIPE))
+}
+
+#[test]
+fn a_handshake_with_any_byte_wrong_is_refused() {
+    let identity = self_signed(&[HOST], |_| {});
+    let server = server_options(&identity);
+    let valid = client_bytes(&identity);
+    assert!(valid.len() > 200);
+    for at in 0..valid.len() {
+        for change in [1, 0x80, 0xff] {
+            let mut bytes = valid.clone();
+            bytes[at] ^= change;
+            // The keys are new each time, so the valid bytes can't lead anywhere either.
+            let outcome = serve(&server, &bytes, bytes.len());
+            assert!(is_refused(&outcome), "{at}: {outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn a_handshake_cut_anywhere_is_waited_for_and_ends() {
+    let identity = self_signed(&[HOST], |_| {});
+    let server = server_options(&identity);
+    let valid = client_bytes(&identity);
+    let step = (valid.len() / 100).max(1);
+    for len in (0..valid.len()).step_by(step) {
+        let outcome = serve(&server, &valid[..len], usize::MAX);
+        assert!(is_refused(&outcome), "{len}: {outcome:?}");
+    }
+    assert!(is_refused(&serve(&server, &valid, 1)), "byte by byte");
+}
+
+#[test]
+fn what_is_no_tls_is_refused_at_once() {
+    let server = server_options(&self_signed(&[HOST], |_| {}));
+    for bytes in [
+        &b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..],
+        &[0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f],
+        &[0; 64],
+        &[22, 3, 1, 0xff, 0xff, 0, 0],
+        &[23, 3, 3, 0, 1, 0],
+        &[20, 3, 3, 0, 1, 1],
+        &[21, 3, 3, 0, 2, 2, 40],
+        &[22, 3, 1, 0, 4, 1, 0xff, 0xff, 0xff],
+    ] {
+        let (peer, socket) = sockets();
+        let stream = server_end(socket, &server);
+        peer.send(bytes).unwrap();
+        wait(&stream, libc::POLLIN);
+        assert_eq!(read(&stream), Err(libc::EPROTO), "{bytes:?}");
+        assert_eq!(read(&stream), Err(libc::EPROTO), "and so it stays");
+        assert!(stream.write(b"x").is_err());
+    }
+}
+
+/// A fixed sequence that looks like chance.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (self.0 >> 33) as usize % limit
+    }
+}
+
+#[test]
+fn random_records_end_the_connection_only() {
+    let server = server_options(&self_signed(&[HOST], |_| {}));
+    let mut chance = Chance(1);
+    for _ in 0..300 {
+        let mut bytes = Vec::new();
+        for _ in 0..1 + chance.below(4) {
+            let len = chance.below(300);
+            bytes.extend([20 + chance.below(6) as u8, 3, chance.below(5) as u8]);
+            bytes.extend((len as u16).to_be_bytes());
+            bytes.extend((0..len).map(|_| chance.below(256) as u8));
+        }
+        let step = 1 + chance.below(bytes.len());
+        let outcome = serve(&server, &bytes, step);
+        assert!(is_refused(&outcome), "{outcome:?}");
+    }
+}
+
+/// After the handshake: what the peer's session encrypts correctly is one thing, what comes without is another.
+#[test]
+fn bytes_in_between_are_refused_after_the_handshake() {
+    let identity = self_signed(&[HOST], |_| {});
+    for junk in [&[23, 3, 3, 0, 32][..], &[22, 3, 3, 0, 4, 1, 0, 0, 0], &[21, 3, 3, 0, 2, 1, 90], b"junk!"] {
+        let (client_socket, server_socket) = sockets();
+        let raw = client_socket.try_clone().unwrap();
+        let client = client_end(client_socket, &client_options(&identity.certificate, HOST));
+        let server = server_end(server_socket, &server_options(&identity));
+        client.write(b"hello").unwrap();
+        loop {
+            let (_, said) = run(&client, &server);
+            if said == Ok(b"hello".to_vec()) {
+                break;
+            }
+        }
+        raw.send(junk).unwrap();
+        raw.send(&[0; 64]).unwrap();
+        wait(&server, libc::POLLIN);
+        let end = Instant::now() + PATIENCE;
+        let outcome = loop {
+            let outcome = read(&server);
+            if outcome != Err(libc::EAGAIN) || Instant::now() > end {
+                break outcome;
+            }
+        };
+        assert_eq!(outcome, Err(libc::EPROTO), "{junk:?}");
+    }
+}
+
+/// A peer that asks for new keys all the time and reads nothing costs no memory; in the end it is refused.
+#[test]
+fn updates_of_keys_are_bounded() {
+    let identity = self_signed(&[HOST], |_| {});
+    let (client_socket, server_socket) = sockets();
+    let config = ClientTls::new(&client_options(&identity.certificate, HOST)).unwrap();
+    let tls = config.connect().unwrap();
+    let client = Stream::new(client_socket).with_tls(tls);
+    let server = server_end(server_socket, &server_options(&identity));
+    client.write(b"hello").unwrap();
+    loop {
+        let (_, said) = run(&client, &server);
+        if said == Ok(b"hello".to_vec()) {
+            break;
+        }
+    }
+    for _ in 0..1000 {
+        if client.refresh_traffic_keys().is_err() {
+            break;
+        }
+        match read(&server) {
+            Err(libc::EAGAIN) => {}
+            outcome => return assert_eq!(outcome, Err(libc::EPROTO)),
+        }
+    }
+    // Not refused: then at least every one was answered or merged.
+    assert!(!server.has_unsent());
+}
+
+#[test]
+fn versions_one_point_two_and_three() {
+    let identity = self_signed(&[HOST], |_| {});
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let mut roots = rustls::RootCertStore::empty();
+        use rustls::pki_types::{CertificateDer, pem::PemObject};
+        roots.add(CertificateDer::from_pem_slice(identity.certificate.as_bytes()).unwrap()).unwrap();
+        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from(HOST).unwrap();
+        let session = rustls::ClientConnection::new(std::sync::Arc::new(config), name).unwrap();
+        let (client_socket, server_socket) = sockets();
+        let client = Stream::new(client_socket).with_tls(Tls::new(session.into()));
+        let server = server_end(server_socket, &server_options(&identity));
+        client.write(b"hello").unwrap();
+        loop {
+            let (_, said) = run(&client, &server);
+            if said == Ok(b"hello".to_vec()) {
+                break;
+            }
+        }
+    }
+}
+
+impl Stream {
+    fn tls_is_handshaking(&self) -> bool {
+        self.tls().is_some_and(|tls| tls.state.lock().session.is_handshaking())
+    }
+
+    fn refresh_traffic_keys(&self) -> Result<(), rustls::Error> {
+        let Some(tls) = self.tls() else { return Ok(()) };
+        tls.state.lock().session.refresh_traffic_keys()?;
+        let _ = self.flush();
+        Ok(())
+    }
+}
