@@ -1,5 +1,6 @@
 //! The properties of a connection, which each message that came over it refers to (`zmq_msg_gets`(3)).
 
+use std::collections::HashSet;
 use std::ffi::CStr;
 use std::sync::Arc;
 
@@ -29,6 +30,8 @@ pub struct Metadata {
 #[derive(Debug, Default, Clone)]
 pub struct Builder {
     records: Vec<u8>,
+    /// A peer may send very many.
+    names: HashSet<Box<[u8]>>,
 }
 
 impl Builder {
@@ -37,7 +40,7 @@ impl Builder {
         let (Ok(name_len), Ok(value_len)) = (u32::try_from(name.len()), u32::try_from(value.len())) else {
             return self;
         };
-        if find(&self.records, name).is_none() {
+        if self.names.insert(name.into()) {
             self.records.extend_from_slice(&name_len.to_ne_bytes());
             self.records.extend_from_slice(&value_len.to_ne_bytes());
             self.records.extend_from_slice(name);

@@ -25,10 +25,10 @@ pub struct Features {
 impl Features {
     /// What this build of the library has.
     pub const BUILT_IN: Self = Self {
-        plain: false,
+        plain: true,
         curve: false,
         gssapi: false,
-        zap: false,
+        zap: true,
         socks: true,
         wss: false,
         norm: false,

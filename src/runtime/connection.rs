@@ -22,7 +22,8 @@ use crate::pattern::ReplyFrames;
 use crate::pipe::{Inbound, Outbound, PipeEnd};
 use crate::sys::handover::Handover;
 use crate::transport::Stream;
-use crate::zmtp::{Decoder, Encoder, Established, Handshake, ProtocolError};
+use crate::zmtp::mechanism::ZapReply;
+use crate::zmtp::{Decoder, Encoder, Established, Handshake, HandshakeEvent, ProtocolError};
 use read::{ReadHalf, ReadStage};
 use std::collections::VecDeque;
 use std::os::fd::AsRawFd;
@@ -89,6 +90,8 @@ pub struct Remains {
     pub inbound: Option<Inbound>,
     /// A multipart message was cut off in the middle of being sent.
     pub cut: bool,
+    /// The peer was refused in the handshake, and monitors know.
+    pub refused: bool,
 }
 
 /// Whether a half has to be driven again soon.
@@ -361,6 +364,15 @@ impl Connection {
         }
     }
 
+    /// Goes on with the handshake after the ZAP handler's answer. What monitors are to hear of it. The session's business.
+    ///
+    /// # Errors
+    /// What ends the connection.
+    pub fn zap_reply(self: &Arc<Self>, reply: ZapReply) -> Result<Vec<HandshakeEvent>, Failure> {
+        let outcome = self.contained(|| self.read.lock().zap_reply(self, reply));
+        outcome.unwrap_or(Ok(Vec::new())).map_err(Failure::Protocol)
+    }
+
     /// Lets messages flow.
     /// `greeting` is sent before everything else (`ZMQ_HELLO_MSG`), `replies` is for REQ sockets.
     pub fn open(
@@ -399,8 +411,10 @@ impl Connection {
         self.group.remove(self.stream.as_raw_fd(), self.token);
         let mut remains = Remains::default();
         let mut read = self.read.lock();
-        if let ReadStage::Open { outbound, .. } = std::mem::replace(&mut read.stage, ReadStage::Closed) {
-            remains.outbound = Some(outbound);
+        match std::mem::replace(&mut read.stage, ReadStage::Closed) {
+            ReadStage::Open { outbound, .. } => remains.outbound = Some(outbound),
+            ReadStage::Handshake(handshake) => remains.refused = handshake.is_refused(),
+            _ => {}
         }
         read.buffer = ReadBuffer::default();
         drop(read);

@@ -1,8 +1,10 @@
 //! What a socket's options mean for the handshake, and what is learnt in it.
 
 use crate::metadata::Metadata;
-use crate::options::Options;
-use crate::security::null::{Null, Zap};
+use crate::options::{MechanismKind, Options};
+use crate::security::null::Null;
+use crate::security::plain;
+use crate::security::zap::Zap;
 use crate::transport::Stream;
 use crate::zmtp::mechanism::{Mechanism, Peer};
 use crate::zmtp::{Decoder, Encoder, Established, Handshake, HandshakeConfig, Version};
@@ -31,23 +33,32 @@ pub fn skip(options: &Options) -> Established {
     }
 }
 
-fn mechanism(_options: &Options) -> Box<dyn Mechanism> {
-    Box::new(Null::new(Zap::Off))
+/// The mechanism of the options, on the side that they say.
+fn mechanism(options: &Options) -> Box<dyn Mechanism> {
+    let kind = options.mechanism;
+    let zap = Zap::new(kind, &options.zap_domain, options.zap_enforce_domain);
+    match (kind, options.as_server) {
+        (MechanismKind::Null, _) => Box::new(Null::new(zap)),
+        (MechanismKind::Plain, true) => Box::new(plain::Server::new(zap)),
+        (MechanismKind::Plain, false) => {
+            Box::new(plain::Client::new(&options.plain_username, &options.plain_password))
+        }
+        // Options that would choose a mechanism which isn't built in are refused. If one came here all the same, nobody is let in.
+        (MechanismKind::Curve | MechanismKind::Gssapi, _) => Box::new(Null::new(Zap::NoDomain)),
+    }
 }
 
 /// The properties of the messages that will come (man page `zmq_msg_gets`), and the descriptor for `ZMQ_SRCFD`.
 pub fn metadata(peer: &Peer, stream: &Stream) -> Arc<Metadata> {
     let mut builder = Metadata::builder();
-    for (name, value) in &peer.properties {
-        builder.insert(name, value);
-    }
-    if !peer.user_id.is_empty() {
-        builder.insert(b"User-Id", &peer.user_id);
-    }
+    // The first of a name counts: no peer can claim another address.
     let address = stream.peer_address();
     if !address.is_empty() {
         builder.insert(b"Peer-Address", address.as_bytes());
     }
     builder.insert(b"__fd", stream.as_raw_fd().to_string().as_bytes());
+    for (name, value) in &peer.properties {
+        builder.insert(name, value);
+    }
     builder.build()
 }

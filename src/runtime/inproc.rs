@@ -2,7 +2,7 @@
 //!
 //! Connecting may come before binding: the connecting socket has its pipe at once, and the other end waits here.
 
-use super::link::InprocLink;
+use super::link::{InprocLink, Listener};
 use super::mailbox::{Command, Mailbox};
 use super::monitor::Monitor;
 use crate::error::{Error, Result};
@@ -144,7 +144,10 @@ impl Registry {
             peer: peer.as_ref().map(|peer| (peer.send, peer.receive)),
         };
         let (mut here, mut there) = pipe(marks, conflate);
-        let link = InprocLink::new(socket.mailbox.clone(), peer.as_ref().map(|peer| peer.mailbox.clone()));
+        let link = InprocLink::new(
+            Listener::Socket(socket.mailbox.clone()),
+            peer.as_ref().map(|peer| peer.mailbox.clone()),
+        );
         socket.greet(&mut here, peer.as_ref().is_none_or(|peer| peer.wants_routing_id));
         match peer {
             Some(peer) => {
@@ -163,6 +166,33 @@ impl Registry {
         }
         drop(inner);
         Joined { end: here, link, monitor }
+    }
+
+    /// A pipe without marks to the socket that has bound the name, for a session of the context's own, with one message in it; `None`: there
+    /// is no such socket.
+    pub fn ask(
+        &self,
+        name: &str,
+        message: Vec<Message>,
+        session: Listener,
+    ) -> Option<(PipeEnd, Arc<InprocLink>)> {
+        let inner = self.inner.lock();
+        let peer = &inner.bound.get(name)?.socket;
+        let (mut here, there) = pipe(Marks { send: 0, receive: 0, peer: Some((0, 0)) }, false);
+        if peer.wants_routing_id {
+            let mut id = Message::new();
+            id.set_kind(Kind::RoutingId);
+            here.outbound.push(id);
+        }
+        for part in message {
+            here.outbound.push(part);
+        }
+        // Nobody sleeps on a pipe that nobody has taken in yet.
+        let _ = here.outbound.flush();
+        let link = InprocLink::new(session, Some(peer.mailbox.clone()));
+        let attach = Command::AttachInproc { end: there, link: link.clone(), subscribe_to_all: false };
+        peer.mailbox.post(attach);
+        Some((here, link))
     }
 
     /// `zmq_unbind`. `ENOENT` if this socket hasn't bound the name.

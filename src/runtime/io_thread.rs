@@ -15,6 +15,7 @@ use crate::options::ContextOptions;
 use crate::pipe::PipeEnd;
 use crate::sys::{thread, time};
 use crate::transport::{Connector, Listener};
+use crate::zmtp::mechanism::ZapRequest;
 use mio::unix::SourceFd;
 use mio::{Events, Poll, Token, Waker};
 use parking_lot::Mutex;
@@ -73,6 +74,10 @@ pub enum IoCommand {
     Flushed { session: SessionId, connection: u64 },
     /// A PING has come.
     Heartbeat { session: SessionId, message: Message },
+    /// A handshake has a question for the ZAP handler.
+    AskZap { session: SessionId, connection: u64, request: Box<ZapRequest> },
+    /// The ZAP handler has answered, or has gone.
+    ZapNews { session: SessionId, connection: u64 },
     /// End the thread.
     Stop,
 }
@@ -308,6 +313,12 @@ impl IoThread {
             }
             IoCommand::Heartbeat { session, message } => {
                 self.with_session(session, |session, now| session.heartbeat(&message, now));
+            }
+            IoCommand::AskZap { session, connection, request } => {
+                self.with_session(session, |session, now| session.ask_zap(connection, &request, now));
+            }
+            IoCommand::ZapNews { session, connection } => {
+                self.with_session(session, |session, now| session.zap_news(connection, now));
             }
             IoCommand::Stop => self.stopping = true,
         }

@@ -24,7 +24,8 @@ impl Link {
     }
 }
 
-/// Joins the two sockets of an inproc pipe. A side's pipe id isn't known before its socket has taken its end in.
+/// Joins the two sockets of an inproc pipe. A side's pipe id isn't known before its socket has taken its end in. (The side that connects may
+/// also be a session that asks the ZAP handler.)
 pub struct InprocLink {
     sides: [Side; 2],
 }
@@ -38,9 +39,22 @@ struct Side {
     farewell: Mutex<Vec<u8>>,
 }
 
+/// Who is told what the other side of an inproc pipe does.
+pub enum Listener {
+    /// A socket, by commands that name the pipe.
+    Socket(Arc<Mailbox>),
+    /// A session, for its connection of that name. It has one such pipe, and looks whenever something happens there.
+    Session {
+        /// The session's.
+        link: Arc<SessionLink>,
+        /// The connection.
+        connection: u64,
+    },
+}
+
 #[derive(Default)]
 struct Place {
-    mailbox: Option<Arc<Mailbox>>,
+    listener: Option<Listener>,
     pipe: Option<PipeId>,
     /// What was said to it before it had its end.
     missed: Vec<MakeCommand>,
@@ -48,17 +62,17 @@ struct Place {
 
 impl InprocLink {
     /// The side that connects is 0; the one that has bound is 1, and may come later.
-    pub fn new(connecting: Arc<Mailbox>, bound: Option<Arc<Mailbox>>) -> Arc<Self> {
-        let side = |mailbox| Side {
-            place: Mutex::new(Place { mailbox, ..Place::default() }),
+    pub fn new(connecting: Listener, bound: Option<Arc<Mailbox>>) -> Arc<Self> {
+        let side = |listener| Side {
+            place: Mutex::new(Place { listener, ..Place::default() }),
             farewell: Mutex::default(),
         };
-        Arc::new(Self { sides: [side(Some(connecting)), side(bound)] })
+        Arc::new(Self { sides: [side(Some(connecting)), side(bound.map(Listener::Socket))] })
     }
 
     /// The bound socket has come.
     pub fn set_bound(&self, mailbox: Arc<Mailbox>) {
-        self.sides[1].place.lock().mailbox = Some(mailbox);
+        self.sides[1].place.lock().listener = Some(Listener::Socket(mailbox));
     }
 
     /// A side has taken its end in.
@@ -66,7 +80,7 @@ impl InprocLink {
         let mut place = self.sides[side].place.lock();
         place.pipe = Some(pipe);
         for command in std::mem::take(&mut place.missed) {
-            if let Some(mailbox) = &place.mailbox {
+            if let Some(Listener::Socket(mailbox)) = &place.listener {
                 mailbox.post(command(pipe));
             }
         }
@@ -85,8 +99,12 @@ impl InprocLink {
     /// Posts a command about the pipe to the side that isn't `from`; when it has its end, if it hasn't as yet.
     pub fn post(&self, from: usize, command: impl FnOnce(PipeId) -> Command + Send + 'static) {
         let mut to = self.sides[1 - from].place.lock();
-        match (&to.mailbox, to.pipe) {
-            (Some(mailbox), Some(pipe)) => mailbox.post(command(pipe)),
+        match (&to.listener, to.pipe) {
+            (Some(Listener::Socket(mailbox)), Some(pipe)) => mailbox.post(command(pipe)),
+            (Some(Listener::Session { link, connection }), _) => {
+                let connection = *connection;
+                link.post(|session| IoCommand::ZapNews { session, connection });
+            }
             _ => to.missed.push(Box::new(command)),
         }
     }

@@ -25,6 +25,7 @@ pub mod spin;
 pub mod streams;
 pub mod threads;
 pub mod timers;
+pub mod zap;
 
 use crate::error::Result;
 use cell::SocketRef;

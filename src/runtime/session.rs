@@ -13,6 +13,7 @@ use super::mailbox::Command;
 use super::monitor::{Endpoints, event};
 use super::owner::Owner;
 use super::reconnect::Backoff;
+use super::zap::Inquiry;
 use crate::error::Error;
 use crate::message::{Kind, Message};
 use crate::metadata::Metadata;
@@ -26,6 +27,7 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
 mod attempt;
+mod authentication;
 mod ending;
 mod tunnel;
 
@@ -85,6 +87,8 @@ pub struct Session {
     /// The pipe's link; `None` without a pipe.
     link: Option<Arc<SessionLink>>,
     connection: Option<Arc<Connection>>,
+    /// What the connection's handshake asks the ZAP handler.
+    inquiry: Option<Box<Inquiry>>,
     /// The handshake is done and messages flow.
     open: bool,
     /// The connection has a security mechanism, as all of ZMTP 3 have.
@@ -127,6 +131,7 @@ impl Session {
             parked,
             link,
             connection: None,
+            inquiry: None,
             open: false,
             has_mechanism: false,
             endpoints,

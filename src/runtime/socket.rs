@@ -607,8 +607,9 @@ impl Socket {
 
     /// Ends everything that the socket has. What still has to be sent goes on in the background, as `ZMQ_LINGER` says.
     pub fn close(mut self: Box<Self>) {
-        self.process_commands();
+        // From now on nobody attaches another pipe; those that came before are closed below.
         self.context.inproc.forget(&self.mailbox);
+        self.process_commands();
         let ids: Vec<_> = self.pipes.ids().collect();
         for pipe in ids {
             self.pipes.rollback(pipe);

@@ -1,3 +1,6 @@
-//! Security mechanisms, one file each: implementations of [`crate::zmtp::Mechanism`].
+//! Security mechanisms, one file each: implementations of [`crate::zmtp::Mechanism`]. What they have in common about
+//! authentication is in [`zap`].
 
 pub mod null;
+pub mod plain;
+pub mod zap;

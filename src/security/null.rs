@@ -2,25 +2,13 @@
 //!
 //! With a ZAP domain, the handler is asked about each peer before READY (RFC 27).
 
+use super::zap::{self, Verdict, Zap};
 use crate::error::Error;
+use crate::zmtp::ProtocolError;
 use crate::zmtp::error::code;
 use crate::zmtp::mechanism::{Mechanism, Negotiation, Status, ZapReply, ZapRequest};
-use crate::zmtp::{HandshakeEvent, ProtocolError};
 
 const READY: &[u8] = b"\x05READY";
-const ERROR: &[u8] = b"\x05ERROR";
-
-/// Whether the ZAP handler has a say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Zap {
-    /// There is no domain (`ZMQ_ZAP_DOMAIN` is empty): everyone is let in.
-    #[default]
-    Off,
-    /// There is a domain; without a handler, everyone is let in.
-    Optional,
-    /// There is a domain, and `ZMQ_ZAP_ENFORCE_DOMAIN`: without a handler, nobody is let in.
-    Enforced,
-}
 
 /// The NULL mechanism's handshake. Both sides do the same.
 #[derive(Debug)]
@@ -63,8 +51,9 @@ impl Mechanism for Null {
         match self.ours {
             Ours::AskZap | Ours::AwaitZap => Status::AwaitingZap,
             Ours::SentReady if self.ready_received => Status::Ready,
-            Ours::SendReady | Ours::SentReady | Ours::SendError(_) => Status::Handshaking,
-            Ours::Refused => Status::Failed,
+            // To monitors it is a handshake that goes on until the peer has said something.
+            Ours::Refused if self.ready_received => Status::Failed,
+            _ => Status::Handshaking,
         }
     }
 
@@ -76,8 +65,9 @@ impl Mechanism for Null {
             }
             Ours::SendError(status) => {
                 self.ours = Ours::Refused;
-                Some([ERROR, b"\x03", status.to_string().as_bytes()].concat())
+                Some(zap::error_command(status))
             }
+            Ours::AskZap if self.zap == Zap::NoDomain => return Err(zap::no_handler()),
             _ => None,
         })
     }
@@ -90,8 +80,8 @@ impl Mechanism for Null {
             self.ready_received = true;
             return negotiation.peer_properties(properties);
         }
-        match body.strip_prefix(ERROR) {
-            Some(reason) => Err(refusal(reason)),
+        match body.strip_prefix(zap::ERROR) {
+            Some(reason) => Err(zap::refusal(reason)),
             None => Err(ProtocolError::with_code(code::UNEXPECTED_COMMAND)),
         }
     }
@@ -108,39 +98,13 @@ impl Mechanism for Null {
         if self.ours != Ours::AwaitZap {
             return Err(ProtocolError::silent(Error::State));
         }
-        self.ours = match reply {
-            ZapReply::Unavailable if self.zap == Zap::Enforced => {
-                let event = Some(HandshakeEvent::NoDetail(Error::Fault));
-                return Err(ProtocolError { error: Error::Fault, event });
-            }
-            ZapReply::Unavailable => Ours::SendReady,
-            ZapReply::Answer { status: 200, user_id, metadata } => {
-                negotiation.zap_user(user_id, &metadata)?;
-                Ours::SendReady
-            }
-            ZapReply::Answer { status, .. } => {
-                negotiation.emit(HandshakeEvent::Auth(status));
-                // A temporary failure (300) isn't told to the peer, which may try again (RFC 27).
-                if status == 300 { Ours::Refused } else { Ours::SendError(status) }
-            }
+        self.ours = match zap::judge(reply, self.zap, negotiation)? {
+            Verdict::Admit => Ours::SendReady,
+            Verdict::Refuse(status) => Ours::SendError(status),
+            Verdict::Ignore => Ours::Refused,
         };
         Ok(())
     }
-}
-
-/// What an ERROR command means, from what follows its name. Mechanisms have it in common.
-pub(crate) fn refusal(reason: &[u8]) -> ProtocolError {
-    let Some(reason) = reason.split_first().and_then(|(&length, text)| text.get(..length.into())) else {
-        return ProtocolError::with_code(code::MALFORMED_ERROR);
-    };
-    // A status code of the peer's ZAP handler makes it a failure to authenticate; any other reason is just the end.
-    let event = match reason {
-        b"300" => Some(HandshakeEvent::Auth(300)),
-        b"400" => Some(HandshakeEvent::Auth(400)),
-        b"500" => Some(HandshakeEvent::Auth(500)),
-        _ => None,
-    };
-    ProtocolError { error: Error::Protocol, event }
 }
 
 #[cfg(test)]

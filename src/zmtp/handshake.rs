@@ -117,6 +117,9 @@ impl Handshake {
 
     /// The question for the ZAP handler, if one has come up. The answer is for [`Self::zap_reply`].
     pub fn zap_request(&mut self) -> Option<ZapRequest> {
+        if !matches!(self.phase, Phase::Commands(_)) {
+            return None;
+        }
         self.mechanism.as_mut()?.zap_request()
     }
 
@@ -135,6 +138,12 @@ impl Handshake {
         result
     }
 
+    /// Whether the peer was refused. Monitors have heard of it ([`Self::take_events`]); all that is left is the end of the connection.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.phase, Phase::Commands(_))
+            && self.mechanism.as_ref().is_some_and(|mechanism| mechanism.status() == Status::Failed)
+    }
+
     /// What the handshake came to, once [`Self::is_established`]; `None` before that.
     pub fn into_established(self) -> Option<Established> {
         let Phase::Established(link) = self.phase else { return None };
@@ -151,7 +160,7 @@ impl Handshake {
             version: link.version,
             decoder: if socket_type == SocketType::Dish { decoder.with_groups() } else { decoder },
             encoder: if socket_type == SocketType::Radio { encoder.with_groups() } else { encoder },
-            peer: self.negotiation.peer,
+            peer: self.negotiation.into_peer(),
             subscribe_to_all: link.unversioned && matches!(socket_type, SocketType::Pub | SocketType::XPub),
         })
     }
@@ -228,6 +237,10 @@ impl Handshake {
         } else {
             let (mechanism, negotiation) = self.mechanism()?;
             mechanism.process_command(frame.data(), negotiation)?;
+            if mechanism.status() == Status::Failed {
+                // It was refused before it said this.
+                return Err(ProtocolError::silent(Error::Protocol));
+            }
             self.send_commands()?;
         }
         self.settle();

@@ -9,7 +9,7 @@ use super::{HandshakeEvent, ProtocolError};
 use crate::error::Error;
 use crate::message::Message;
 use crate::options::SocketType;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// How far a mechanism has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,10 +125,8 @@ pub struct Peer {
     pub routing_id: Vec<u8>,
     /// Its `Socket-Type` property.
     pub socket_type: Option<SocketType>,
-    /// All properties for `zmq_msg_gets`(3), each name once: those of the ZAP handler, then the peer's own.
+    /// All properties for `zmq_msg_gets`(3), each name once: those of the ZAP handler, `User-Id` first, then the peer's own.
     pub properties: Vec<(Vec<u8>, Vec<u8>)>,
-    /// The user that the ZAP handler recognised; empty if it wasn't asked.
-    pub user_id: Vec<u8>,
 }
 
 /// What the handshake and its mechanism work on together: this side's properties, and what is learnt of the peer.
@@ -137,13 +135,21 @@ pub struct Negotiation {
     pub(super) routing_id: Vec<u8>,
     pub(super) metadata: BTreeMap<Vec<u8>, Vec<u8>>,
     pub(super) peer: Peer,
+    zap_properties: Vec<(Vec<u8>, Vec<u8>)>,
     pub(super) events: Vec<HandshakeEvent>,
 }
 
 impl Negotiation {
     /// The state before anything was exchanged. `metadata` are the properties of `ZMQ_METADATA`.
     pub fn new(socket_type: SocketType, routing_id: Vec<u8>, metadata: BTreeMap<Vec<u8>, Vec<u8>>) -> Self {
-        Self { socket_type, routing_id, metadata, peer: Peer::default(), events: Vec::new() }
+        Self {
+            socket_type,
+            routing_id,
+            metadata,
+            peer: Peer::default(),
+            zap_properties: Vec::new(),
+            events: Vec::new(),
+        }
     }
 
     /// This side's properties behind `prefix`: the body of READY or INITIATE.
@@ -166,33 +172,41 @@ impl Negotiation {
     pub fn peer_properties(&mut self, bytes: &[u8]) -> Result<(), ProtocolError> {
         for property in properties::parse(bytes) {
             let (name, value) = property?;
-            match name {
-                b"Identity" => self.peer.routing_id = value.to_vec(),
-                b"Socket-Type" => {
-                    let peer = SocketType::from_name(value);
-                    if !peer.is_some_and(|peer| properties::compatible(self.socket_type, peer)) {
-                        return Err(ProtocolError::silent(Error::Invalid));
-                    }
-                    self.peer.socket_type = peer;
-                }
-                _ => {}
-            }
-            self.add_property(name, value);
+            self.learn(name, value)?;
+            self.peer.properties.push((name.to_vec(), value.to_vec()));
         }
         Ok(())
     }
 
-    /// Takes what the ZAP handler said of the user.
+    /// Takes what the ZAP handler said of the user, whether the user is let in or not.
     ///
     /// # Errors
     /// [`super::error::code::ZAP_INVALID_METADATA`] if the properties are malformed.
-    pub fn zap_user(&mut self, user_id: Vec<u8>, metadata: &[u8]) -> Result<(), ProtocolError> {
-        self.add_property(b"User-Id", &user_id);
-        self.peer.user_id = user_id;
+    pub fn zap_user(&mut self, user_id: &[u8], metadata: &[u8]) -> Result<(), ProtocolError> {
+        self.zap_properties.push((b"User-Id".to_vec(), user_id.to_vec()));
         for property in properties::parse(metadata) {
-            let invalid = ProtocolError::with_code(super::error::code::ZAP_INVALID_METADATA);
-            let (name, value) = property.map_err(|_| invalid)?;
-            self.add_property(name, value);
+            let learnt = property.and_then(|(name, value)| {
+                self.learn(name, value)?;
+                self.zap_properties.push((name.to_vec(), value.to_vec()));
+                Ok(())
+            });
+            learnt.map_err(|_| ProtocolError::with_code(super::error::code::ZAP_INVALID_METADATA))?;
+        }
+        Ok(())
+    }
+
+    /// Heeds the properties that mean something to the engine. Upstream does so with the handler's as well.
+    fn learn(&mut self, name: &[u8], value: &[u8]) -> Result<(), ProtocolError> {
+        match name {
+            b"Identity" => self.peer.routing_id = value.to_vec(),
+            b"Socket-Type" => {
+                let peer = SocketType::from_name(value);
+                if !peer.is_some_and(|peer| properties::compatible(self.socket_type, peer)) {
+                    return Err(ProtocolError::silent(Error::Invalid));
+                }
+                self.peer.socket_type = peer;
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -202,9 +216,11 @@ impl Negotiation {
         self.events.push(event);
     }
 
-    fn add_property(&mut self, name: &[u8], value: &[u8]) {
-        if self.peer.properties.iter().all(|(known, _)| known != name) {
-            self.peer.properties.push((name.to_vec(), value.to_vec()));
-        }
+    /// What was learnt. Whatever came first, the handler's word counts, not the peer's.
+    pub(super) fn into_peer(mut self) -> Peer {
+        self.zap_properties.append(&mut self.peer.properties);
+        let mut known = HashSet::new();
+        self.zap_properties.retain(|(name, _)| known.insert(name.clone()));
+        Peer { properties: self.zap_properties, ..self.peer }
     }
 }

@@ -9,7 +9,8 @@ use crate::runtime::io_thread::IoCommand;
 use crate::runtime::mailbox::Command;
 use crate::sys::sockopt;
 use crate::zmtp::decoder::Progress;
-use crate::zmtp::{Decoder, Established, Handshake, ProtocolError};
+use crate::zmtp::mechanism::ZapReply;
+use crate::zmtp::{Decoder, Established, Handshake, HandshakeEvent, ProtocolError};
 use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -171,8 +172,32 @@ impl ReadHalf {
         let outcome = handshake.input(self.buffer.unread());
         connection.send_bytes(handshake.output());
         self.buffer.skip(outcome.map_err(Failure::Protocol)?);
-        if !handshake.is_established() {
-            return Ok(false);
+        if let Some(request) = handshake.zap_request() {
+            let (token, request) = (connection.token, Box::new(request));
+            connection.link.post(|session| IoCommand::AskZap { session, connection: token, request });
+        }
+        Ok(self.end_handshake(connection))
+    }
+
+    /// Goes on after the ZAP handler's answer. What monitors are to hear of it.
+    pub(super) fn zap_reply(
+        &mut self,
+        connection: &Arc<Connection>,
+        reply: ZapReply,
+    ) -> Result<Vec<HandshakeEvent>, ProtocolError> {
+        let ReadStage::Handshake(handshake) = &mut self.stage else { return Ok(Vec::new()) };
+        let outcome = handshake.zap_reply(reply);
+        connection.send_bytes(handshake.output());
+        outcome?;
+        let events = handshake.take_events();
+        self.end_handshake(connection);
+        Ok(events)
+    }
+
+    /// If the handshake is done, tells the session so.
+    fn end_handshake(&mut self, connection: &Connection) -> bool {
+        if !matches!(&self.stage, ReadStage::Handshake(handshake) if handshake.is_established()) {
+            return false;
         }
         let stage = std::mem::replace(&mut self.stage, ReadStage::Closed);
         if let ReadStage::Handshake(handshake) = stage
@@ -182,7 +207,7 @@ impl ReadHalf {
         }
         let token = connection.token;
         connection.link.post(|session| IoCommand::Established { session, connection: token });
-        Ok(true)
+        true
     }
 
     /// Decodes what is in the buffer. False: the budget is used up, or the pipe is full.

@@ -27,8 +27,8 @@ impl Session {
         let fd = connection.stream().as_raw_fd();
         let was_open = std::mem::take(&mut self.open);
         let had_mechanism = std::mem::take(&mut self.has_mechanism);
-        (self.handshake_until, self.heartbeat) = (None, None);
-        let Remains { outbound, inbound, cut } = connection.close();
+        (self.handshake_until, self.heartbeat, self.inquiry) = (None, None, None);
+        let Remains { outbound, inbound, cut, refused } = connection.close();
         if let (Some(outbound), Some(inbound)) = (outbound, inbound) {
             self.parked = Some(PipeEnd { outbound, inbound });
         }
@@ -44,7 +44,7 @@ impl Session {
             self.push_to_socket(Message::new());
         }
         let in_handshake = matches!(failure, Failure::Transport(_)) && !(was_open && had_mechanism);
-        self.report(failure, in_handshake);
+        self.report(failure, in_handshake && !refused);
         self.emit(event::DISCONNECTED, fd as u64);
         self.endpoints.local.clear();
         if was_open {
@@ -72,17 +72,21 @@ impl Session {
     /// leaves the handshake in this respect, as upstream.)
     fn report(&self, failure: Failure, in_handshake: bool) {
         match failure {
-            Failure::Protocol(ProtocolError { event: Some(event), .. }) => match event {
-                HandshakeEvent::Protocol(code) => self.emit(event::HANDSHAKE_FAILED_PROTOCOL, code.into()),
-                HandshakeEvent::Auth(status) => self.emit(event::HANDSHAKE_FAILED_AUTH, status.into()),
-                HandshakeEvent::NoDetail(error) => {
-                    self.emit(event::HANDSHAKE_FAILED_NO_DETAIL, error.errno() as u64);
-                }
-            },
+            Failure::Protocol(ProtocolError { event: Some(event), .. }) => self.emit_failure(event),
             Failure::Transport(error) if in_handshake => {
                 self.emit(event::HANDSHAKE_FAILED_NO_DETAIL, error.errno() as u64);
             }
             _ => {}
+        }
+    }
+
+    pub(super) fn emit_failure(&self, event: HandshakeEvent) {
+        match event {
+            HandshakeEvent::Protocol(code) => self.emit(event::HANDSHAKE_FAILED_PROTOCOL, code.into()),
+            HandshakeEvent::Auth(status) => self.emit(event::HANDSHAKE_FAILED_AUTH, status.into()),
+            HandshakeEvent::NoDetail(error) => {
+                self.emit(event::HANDSHAKE_FAILED_NO_DETAIL, error.errno() as u64);
+            }
         }
     }
 
@@ -258,6 +262,7 @@ impl Session {
 
     fn end_with(&mut self, forget: bool) -> Verdict {
         self.drop_attempt();
+        self.inquiry = None;
         if let Some(connection) = self.connection.take() {
             let Remains { outbound, inbound, .. } = connection.close();
             if let (Some(outbound), Some(inbound)) = (outbound, inbound) {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::options::SocketType;
+use crate::zmtp::HandshakeEvent;
 use std::collections::BTreeMap;
 
 fn negotiation() -> Negotiation {
@@ -91,6 +92,8 @@ fn the_zap_handler_refuses() {
         let answer = ZapReply::Answer { status, user_id: vec![], metadata: vec![] };
         null.zap_reply(answer, &mut negotiation).unwrap();
         assert_eq!(null.next_command(&mut negotiation), Ok(command));
+        assert_eq!(null.status(), Status::Handshaking, "the peer hasn't said anything yet");
+        null.process_command(PEERS_READY, &mut negotiation).unwrap();
         assert_eq!(null.status(), Status::Failed);
     }
 }

@@ -1,0 +1,63 @@
+//! How a session has a peer authenticated, when the handshake asks for it (RFC 27).
+
+use super::{Session, Verdict};
+use crate::runtime::connection::Failure;
+use crate::runtime::link::Listener;
+use crate::runtime::zap::Inquiry;
+use crate::security::zap::{self, Server};
+use crate::zmtp::mechanism::{ZapReply, ZapRequest};
+
+impl Session {
+    /// The handshake has a question for the ZAP handler.
+    pub fn ask_zap(&mut self, token: u64, request: &ZapRequest, now: u64) -> Verdict {
+        if !self.is_current(token) {
+            return Verdict::Live;
+        }
+        let (Some(connection), Some(link)) = (&self.connection, &self.link) else { return Verdict::Live };
+        let options = &self.owner.options;
+        let address = connection.stream().peer_address();
+        let server = Server {
+            domain: &options.zap_domain,
+            address: address.as_bytes(),
+            routing_id: &options.routing_id,
+        };
+        let frames = match zap::request(server, request) {
+            Ok(frames) => frames,
+            Err(error) => return self.failed(token, Failure::Transport(error), now),
+        };
+        let listener = Listener::Session { link: link.clone(), connection: token };
+        match Inquiry::begin(&self.owner.context, frames, listener) {
+            Some(inquiry) => {
+                self.inquiry = Some(Box::new(inquiry));
+                self.zap_news(token, now)
+            }
+            None => self.zap_reply(token, ZapReply::Unavailable, now),
+        }
+    }
+
+    /// Something has happened at the handler's end.
+    pub fn zap_news(&mut self, token: u64, now: u64) -> Verdict {
+        if !self.is_current(token) {
+            return Verdict::Live;
+        }
+        match self.inquiry.as_mut().map(|inquiry| inquiry.look()) {
+            None | Some(Ok(None)) => Verdict::Live,
+            Some(Ok(Some(reply))) => {
+                self.inquiry = None;
+                self.zap_reply(token, reply, now)
+            }
+            Some(Err(error)) => self.failed(token, Failure::Protocol(error), now),
+        }
+    }
+
+    fn zap_reply(&mut self, token: u64, reply: ZapReply, now: u64) -> Verdict {
+        let Some(connection) = self.connection.clone() else { return Verdict::Live };
+        match connection.zap_reply(reply) {
+            Ok(events) => {
+                events.into_iter().for_each(|event| self.emit_failure(event));
+                Verdict::Live
+            }
+            Err(failure) => self.failed(token, failure, now),
+        }
+    }
+}
