@@ -71,6 +71,8 @@ pub struct Connection {
     streaming: AtomicBool,
     /// The handshake is done, and messages flow.
     open: AtomicBool,
+    /// The group counts it as open.
+    counted: AtomicBool,
     /// Messages written.
     written: AtomicU64,
     /// The session was told that the connection has ended.
@@ -186,6 +188,7 @@ impl Connection {
             heard: AtomicBool::new(false),
             streaming: AtomicBool::new(false),
             open: AtomicBool::new(false),
+            counted: AtomicBool::new(false),
             written: AtomicU64::new(0),
             reported: AtomicBool::new(false),
             deaf: AtomicBool::new(false),
@@ -373,6 +376,13 @@ impl Connection {
         outcome.unwrap_or(Ok(Vec::new())).map_err(Failure::Protocol)
     }
 
+    /// It is about to be opened. From now on callers may wait on the group.
+    pub fn announce(&self) {
+        if !self.counted.swap(true, Ordering::Relaxed) {
+            self.group.opened();
+        }
+    }
+
     /// Lets messages flow.
     /// `greeting` is sent before everything else (`ZMQ_HELLO_MSG`), `replies` is for REQ sockets.
     pub fn open(
@@ -409,6 +419,9 @@ impl Connection {
     pub fn close(&self) -> Remains {
         self.reported.store(true, Ordering::SeqCst);
         self.group.remove(self.stream.as_raw_fd(), self.token);
+        if self.counted.swap(false, Ordering::Relaxed) {
+            self.group.closed();
+        }
         let mut remains = Remains::default();
         let mut read = self.read.lock();
         match std::mem::replace(&mut read.stage, ReadStage::Closed) {

@@ -25,7 +25,7 @@ use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// How many messages between two waits make a stream.
@@ -58,6 +58,8 @@ pub struct Group {
     /// How often a caller has used the group while lent.
     uses: AtomicU32,
     has_wait_fd: AtomicBool,
+    /// How many connections messages flow over.
+    open: AtomicUsize,
     /// What was learnt from the last waits.
     spin: Spin,
 }
@@ -86,6 +88,7 @@ impl Group {
             waiting: AtomicBool::new(false),
             uses: AtomicU32::new(0),
             has_wait_fd: AtomicBool::new(false),
+            open: AtomicUsize::new(0),
             spin: Spin::new(),
         }))
     }
@@ -127,6 +130,22 @@ impl Group {
 
     fn get(&self, token: u64) -> Option<Arc<Connection>> {
         self.connections.lock().slots.get(usize::try_from(token).ok()?)?.clone()
+    }
+
+    /// One more connection is open.
+    pub fn opened(&self) {
+        self.open.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// An open connection has ended.
+    pub fn closed(&self) {
+        self.open.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Whether it is worth a caller's while to wait here: there is something to watch.
+    #[inline]
+    pub fn is_useful(&self) -> bool {
+        self.open.load(Ordering::Relaxed) > 0 || self.is_lent()
     }
 
     /// Leaves a connection for whoever watches to go on with.
@@ -214,13 +233,7 @@ impl Group {
                 connection.hang_up();
             }
             if event.is_readable() {
-                if !connection.is_open() && self.is_lent() {
-                    // Connections get ready in the order in which they were begun, as the I/O thread serves them. Were a
-                    // caller to shake hands, its connections would overtake those that nobody waits for.
-                    self.io.post(IoCommand::Arrived(connection.clone()));
-                } else {
-                    connection.drive_read(true, budget);
-                }
+                connection.drive_read(true, budget);
             }
             if event.is_writable() && connection.wants_to_write() {
                 connection.drive_write(true);
@@ -343,7 +356,7 @@ impl Group {
         budget: usize,
         stream: Option<u32>,
     ) -> Option<Result<Wait>> {
-        if !self.begin_wait() {
+        if !self.is_useful() || !self.begin_wait() {
             return None;
         }
         let outcome = self.wait_alone(seen, deadline, budget, stream);

@@ -16,6 +16,7 @@ use crate::pipe::PipeEnd;
 use crate::sys::{thread, time};
 use crate::transport::{Connector, Listener};
 use crate::zmtp::mechanism::ZapRequest;
+use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Events, Poll, Token, Waker};
 use parking_lot::Mutex;
@@ -62,8 +63,6 @@ pub enum IoCommand {
     Stream(Arc<Connection>),
     /// There is something in the session's pipe, or room, and the socket doesn't know for which connection.
     Nudge(SessionId),
-    /// There is something to read, of a handshake.
-    Arrived(Arc<Connection>),
     /// There is room for what was read.
     Read(Arc<Connection>),
     /// A handshake is done.
@@ -228,7 +227,7 @@ impl IoThread {
                 match token {
                     WAKER => {}
                     STREAMS => self.contained(|io| io.streams.look()),
-                    _ => self.contained(|io| io.ready(token)),
+                    _ => self.contained(|io| io.ready(token, event)),
                 }
             }
             self.handle.notified.store(false, Ordering::SeqCst);
@@ -253,7 +252,7 @@ impl IoThread {
         (next != u64::MAX).then(|| Duration::from_nanos(next.saturating_sub(time::monotonic_ns())))
     }
 
-    fn ready(&mut self, token: Token) {
+    fn ready(&mut self, token: Token, event: &Event) {
         if let Some(entry) = self.groups.get(&token) {
             if !entry.group.is_lent() {
                 entry.group.clone().drive_for_io_thread();
@@ -264,7 +263,7 @@ impl IoThread {
         if self.listeners.contains_key(&id) {
             self.accept(id);
         } else if self.sessions.contains_key(&id) {
-            self.with_session(id, |session, now| session.attempt_ready(now));
+            self.with_session(id, |session, now| session.ready(event, now));
         }
     }
 
@@ -300,7 +299,6 @@ impl IoThread {
             IoCommand::Nudge(session) => {
                 self.with_session(session, |session, _| session.nudge());
             }
-            IoCommand::Arrived(connection) => connection.drive_read(true, IO_BUDGET),
             IoCommand::Read(connection) => connection.drive_read(false, IO_BUDGET),
             IoCommand::Established { session, connection } => {
                 self.with_session(session, |session, now| session.established(connection, now));

@@ -200,7 +200,10 @@ fn look_last<I: Item>(items: &mut [I], watches: &mut Watches, read: bool) -> Res
             found += usize::from(events != 0);
             guard.turn();
             // For room alone the connections are left where they are, as a send that waits does it.
-            let group = guard.group().filter(|group| wanted & POLLIN != 0 || group.is_lent()).cloned();
+            let group = guard
+                .group()
+                .filter(|group| wanted & POLLIN != 0 && group.is_useful() || group.is_lent())
+                .cloned();
             let mailbox = guard.mailbox().clone();
             let stream = if events == 0 { guard.take_stream() } else { None };
             watches.push(Watch { mailbox, seen, group, stream, entered: false, has_group: false });

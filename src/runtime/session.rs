@@ -23,6 +23,8 @@ use crate::pipe::{Marks, PipeEnd, pipe};
 use crate::transport::{Attempt, Connector, Stream, Tunnel};
 use crate::zmtp::Established;
 use crate::zmtp::heartbeat::{Due, Heartbeat, HeartbeatConfig};
+use mio::event::Event;
+use mio::unix::SourceFd;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
@@ -89,6 +91,8 @@ pub struct Session {
     connection: Option<Arc<Connection>>,
     /// What the connection's handshake asks the ZAP handler.
     inquiry: Option<Box<Inquiry>>,
+    /// The connection's descriptor is watched by the I/O thread itself, under the session's name: until the handshake is done.
+    watched: bool,
     /// The handshake is done and messages flow.
     open: bool,
     /// The connection has a security mechanism, as all of ZMTP 3 have.
@@ -132,6 +136,7 @@ impl Session {
             link,
             connection: None,
             inquiry: None,
+            watched: false,
             open: false,
             has_mechanism: false,
             endpoints,
@@ -220,10 +225,42 @@ impl Session {
         }
         self.handshake_until = u64::try_from(handshake_ivl).ok().filter(|&ms| ms > 0).map(|ms| now + ms * MS);
         connection.drive_read(true, super::connection::IO_BUDGET);
-        if let Err(error) = owner.group.watch(fd, token) {
-            return self.failed(token, Failure::Transport(error), now);
+        // Not by the group: connections get ready in the order in which they were begun, whoever waits for which of them.
+        let interest = mio::Interest::READABLE | mio::Interest::WRITABLE;
+        let name = mio::Token(self.id.0);
+        match owner.group.io.registry().register(&mut SourceFd(&fd), name, interest) {
+            Ok(()) => self.watched = true,
+            Err(error) => return self.failed(token, Failure::Transport(error.into()), now),
         }
         Verdict::Live
+    }
+
+    /// What the I/O thread watches under the session's name has become ready: a handshake's connection, or an attempt.
+    pub fn ready(&mut self, event: &Event, now: u64) -> Verdict {
+        if !self.watched {
+            return self.attempt_ready(now);
+        }
+        let Some(connection) = &self.connection else { return Verdict::Live };
+        if event.is_read_closed() {
+            connection.hang_up();
+        }
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            connection.drive_read(true, super::connection::IO_BUDGET);
+        }
+        if event.is_writable() && connection.wants_to_write() {
+            connection.drive_write(true);
+        }
+        Verdict::Live
+    }
+
+    /// The connection is the group's from now on, or nobody's.
+    fn unwatch(&mut self) {
+        if std::mem::take(&mut self.watched)
+            && let Some(connection) = &self.connection
+        {
+            let fd = connection.stream().as_raw_fd();
+            let _ = self.owner.group.io.registry().deregister(&mut SourceFd(&fd));
+        }
     }
 
     fn is_current(&self, token: u64) -> bool {
@@ -239,6 +276,8 @@ impl Session {
         let Some(established) = connection.take_established() else { return Verdict::Live };
         let Established { version, decoder, encoder, peer, subscribe_to_all } = established;
         self.handshake_until = None;
+        self.unwatch();
+        connection.announce();
         let options = self.owner.options.clone();
         let raw = options.raw_socket;
         self.has_mechanism = version.has_mechanism() && !raw;
@@ -272,7 +311,7 @@ impl Session {
             .then(|| Message::from_slice(hello).unwrap_or_default());
         let replies = (options.socket_type == SocketType::Req).then(ReplyFrames::default);
         connection.open((decoder, encoder), end, greeting, replies);
-        if raw && let Err(error) = self.owner.group.watch(connection.stream().as_raw_fd(), token) {
+        if let Err(error) = self.owner.group.watch(connection.stream().as_raw_fd(), token) {
             return self.failed(token, Failure::Transport(error), now);
         }
         Verdict::Live

@@ -23,6 +23,7 @@ impl Session {
         if !self.is_current(token) {
             return Verdict::Live;
         }
+        self.unwatch();
         let Some(connection) = self.connection.take() else { return Verdict::Live };
         let fd = connection.stream().as_raw_fd();
         let was_open = std::mem::take(&mut self.open);
@@ -263,6 +264,7 @@ impl Session {
     fn end_with(&mut self, forget: bool) -> Verdict {
         self.drop_attempt();
         self.inquiry = None;
+        self.unwatch();
         if let Some(connection) = self.connection.take() {
             let Remains { outbound, inbound, .. } = connection.close();
             if let (Some(outbound), Some(inbound)) = (outbound, inbound) {
