@@ -6,6 +6,7 @@
 #   build    a C compiler, which rustc links with
 #   c        what compiles C and C++ against the library, and looks into the result
 #   upstream what the reference library and upstream's tests need
+#   proxies  the SOCKS5 proxies that tests connect through
 set -euo pipefail
 
 missing=()
@@ -34,6 +35,10 @@ for what in "$@"; do
             need g++ command -v g++
             need libsodium-dev test -f /usr/include/sodium.h
             need libgnutls28-dev test -f /usr/include/gnutls/gnutls.h # wss://, which upstream's library has by GnuTLS
+            ;;
+        proxies)
+            need microsocks command -v microsocks
+            need dante-server test -x /usr/sbin/danted
             ;;
         *)
             echo "deps.sh: unknown: $what" >&2

@@ -3,7 +3,6 @@
 
 mod endpoints;
 mod inproc;
-mod socks;
 mod support;
 mod tcp;
 mod termination;

@@ -1,0 +1,9 @@
+//! Connecting through SOCKS5 proxies (`ZMQ_SOCKS_PROXY`): scripted ones, which also do wrong, and real ones.
+
+mod behaviours;
+mod hostile;
+mod real;
+#[path = "../sockets/support.rs"]
+mod support;
+#[path = "../sessions/watch.rs"]
+mod watch;
