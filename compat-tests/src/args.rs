@@ -17,6 +17,8 @@ pub enum Action {
     MeasureReference,
     /// Build upstream's library and print the folder that it lies in.
     BuildReference,
+    /// Record what upstream's sockets say, as seeds of the fuzz programs' inputs.
+    RecordCorpora,
 }
 
 /// The command line.
@@ -42,7 +44,7 @@ pub struct Args {
 
 /// What `--help` says.
 pub const USAGE: &str = "\
-usage: compat-tests ours|reference|both|record-cases|measure-reference|build-reference [options]
+usage: compat-tests ours|reference|both|record-cases|measure-reference|build-reference|record-corpora [options]
 
   ours                judge our library (built for release first) by upstream's test programs
   reference           run them on upstream's library, built from the crate zeromq-src
@@ -50,6 +52,7 @@ usage: compat-tests ours|reference|both|record-cases|measure-reference|build-ref
   record-cases        write cases.toml from runs of the reference
   measure-reference   write reference-flaky.toml from runs of the reference
   build-reference     build upstream's library only, and print the folder with its libzmq.so.5
+  record-corpora      record what upstream's sockets say to each other, from which the fuzz programs' inputs are made
 
   --filter NAME       only programs whose name contains NAME; may be given several times
   --case NAME         only cases whose name contains NAME
@@ -74,6 +77,7 @@ impl Args {
             Some("record-cases") => Action::RecordCases,
             Some("measure-reference") => Action::MeasureReference,
             Some("build-reference") => Action::BuildReference,
+            Some("record-corpora") => Action::RecordCorpora,
             _ => return Err(USAGE.to_owned()),
         };
         let mut parsed = Args {

@@ -207,7 +207,7 @@ fn lay_out(vendor: &Path, include: &Path, tree: &Path) -> Result<PathBuf, String
                 std::os::unix::fs::symlink(entry.path(), tree.join(folder).join(entry.file_name()))?;
             }
         }
-        std::os::unix::fs::symlink(include, tree.join("include"))
+        std::os::unix::fs::symlink(include.canonicalize()?, tree.join("include"))
     };
     if !include.join("zmq.h").exists() {
         return Err(format!("{}: has no zmq.h", include.display()));

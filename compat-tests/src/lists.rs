@@ -33,6 +33,8 @@ pub struct KnownFailures(pub BTreeMap<String, BTreeMap<String, String>>);
 pub struct ReferenceRuns {
     /// How many runs were measured.
     pub runs: u64,
+    /// How many runs of a program were measured, where it was another number.
+    pub measured: BTreeMap<String, u64>,
     /// In how many of them a case failed, program -> case, without those that never failed.
     pub failures: BTreeMap<String, BTreeMap<String, u64>>,
     /// The longest that a program took, in seconds.
@@ -179,6 +181,10 @@ impl ReferenceRuns {
         let count = |value: &toml::Value| value.as_integer().and_then(|n| u64::try_from(n).ok());
         let mut runs =
             ReferenceRuns { runs: root.get("runs").and_then(count).unwrap_or(0), ..Default::default() };
+        for (program, value) in root.get("measured").and_then(|v| v.as_table()).into_iter().flatten() {
+            let n = count(value).ok_or(format!("{program}: expected a count"))?;
+            runs.measured.insert(program.clone(), n);
+        }
         for (program, value) in root.get("failures").and_then(|v| v.as_table()).into_iter().flatten() {
             for (case, n) in value.as_table().into_iter().flatten() {
                 let n = count(n).ok_or(format!("{program}: {case}: expected a count"))?;
@@ -197,9 +203,17 @@ impl ReferenceRuns {
         let mut text = format!(
             "# How the reference library fared. Written by `compat-tests measure-reference --repeat N`.\n\
              # `failures`: in how many of the runs a case failed. `seconds`: the longest that a program took, from which\n\
-             # its time limit follows and the order in which the programs are started.\n\nruns = {}\n",
+             # its time limit follows and the order in which the programs are started. `measured`: the runs of programs that were\n\
+             # measured another number of times.\n\nruns = {}\n",
             self.runs
         );
+        let apart: Vec<_> = self.measured.iter().filter(|(_, n)| **n != self.runs).collect();
+        if !apart.is_empty() {
+            text.push_str("\n[measured]\n");
+        }
+        for (program, n) in apart {
+            let _ = writeln!(text, "{program} = {n}");
+        }
         for (program, cases) in &self.failures {
             let _ = writeln!(text, "\n[failures.{program}]");
             for (case, n) in cases {
@@ -216,7 +230,12 @@ impl ReferenceRuns {
     /// In words, how often the reference failed in this program: the worst of its cases.
     pub fn describe(&self, program: &str) -> String {
         let worst = self.failures.get(program).and_then(|cases| cases.values().max()).copied().unwrap_or(0);
-        format!("{worst} of {} runs", self.runs)
+        format!("{worst} of {} runs", self.runs_of(program))
+    }
+
+    /// How many runs of that program were measured.
+    pub fn runs_of(&self, program: &str) -> u64 {
+        self.measured.get(program).copied().unwrap_or(self.runs)
     }
 
     /// The seconds that a program may take here: generous, because a machine under load is slow and a wrong
@@ -254,9 +273,11 @@ mod tests {
         let mut runs = ReferenceRuns { runs: 7, ..Default::default() };
         runs.failures.entry("test_a".to_owned()).or_default().insert("case (x)".to_owned(), 2);
         runs.seconds.insert("test_a".to_owned(), 1.5);
+        runs.measured.insert("test_c".to_owned(), 20);
         assert_eq!(ReferenceRuns::parse(&runs.to_text()), Ok(runs.clone()));
         assert_eq!(runs.describe("test_a"), "2 of 7 runs");
         assert_eq!(runs.describe("test_b"), "0 of 7 runs");
+        assert_eq!(runs.describe("test_c"), "0 of 20 runs");
     }
 
     #[test]

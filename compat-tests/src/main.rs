@@ -5,8 +5,11 @@
 
 #![deny(unsafe_code)]
 
+#[allow(unsafe_code, dead_code)] // the tests of interoperation call what the judge does not
+mod api;
 mod args;
 mod compile;
+mod corpora;
 #[allow(unsafe_code)]
 mod library;
 mod lists;
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         Action::RecordCases => record_cases(&args).map(|()| true),
         Action::MeasureReference => measure_reference(&args).map(|()| true),
         Action::BuildReference => build_reference().map(|()| true),
+        Action::RecordCorpora => record_corpora().map(|()| true),
     });
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -73,6 +77,12 @@ fn upstream_library(vendor: &Path) -> Result<Library, String> {
 fn build_reference() -> Result<(), String> {
     println!("{}", upstream_library(&vendor::locate()?)?.dir.display());
     Ok(())
+}
+
+/// What upstream's sockets say to each other, for the fuzz programs.
+fn record_corpora() -> Result<(), String> {
+    let library = upstream_library(&vendor::locate()?)?;
+    corpora::record(&library.dir.join("libzmq.so.5"))
 }
 
 /// The programs of a run, compiled.
@@ -140,7 +150,7 @@ fn judge(args: &Args) -> Result<bool, String> {
         }
         let programs = compile(&vendor, &library, names)?;
         let known = if ours { &known } else { &nothing_known };
-        let runner = runner(args, &library, &cases, known, &reference_runs, &vendor);
+        let runner = runner(args, &library, &cases, known, &reference_runs, &vendor)?;
         let mut judged = Vec::new();
         for _ in 0..args.repeat {
             judged.extend(run(&runner, &programs));
@@ -181,24 +191,24 @@ fn runner<'a>(
     known: &'a KnownFailures,
     reference: &'a ReferenceRuns,
     vendor: &'a Path,
-) -> Runner<'a> {
+) -> Result<Runner<'a>, String> {
     let network = Network::best();
     if network == Network::Shared {
         eprintln!("no network namespaces here: one program at a time");
     }
-    Runner {
+    Ok(Runner {
         library,
         cases,
         known,
         reference,
         vendor,
-        corpora: vendor::package_dir().join("corpora"),
+        corpora: corpora::make()?,
         jobs: if network == Network::Shared { 1 } else { args.jobs },
         case_filter: args.case.as_deref(),
         second_look: !args.once,
         network,
         lacking: lacking(network),
-    }
+    })
 }
 
 fn run(runner: &Runner, programs: &[(String, Compiled)]) -> Vec<Judged> {
@@ -230,8 +240,9 @@ fn reference_runs(args: &Args, cases: &Cases) -> Result<Vec<Vec<Judged>>, String
     let names = vendor::programs(&vendor)?.into_iter().filter(|n| !excluded(n)).collect();
     let programs = compile(&vendor, &library, selected(names, args))?;
     let known = KnownFailures::default();
-    let old = ReferenceRuns::load().unwrap_or_default();
-    let mut runner = runner(args, &library, cases, &known, &old, &vendor);
+    // No time limits from an earlier measurement: they may be what has to change.
+    let old = ReferenceRuns::default();
+    let mut runner = runner(args, &library, cases, &known, &old, &vendor)?;
     runner.second_look = false;
     Ok((0..args.repeat).map(|_| run(&runner, &programs)).collect())
 }
@@ -245,7 +256,7 @@ fn record_cases(args: &Args) -> Result<(), String> {
     let mut cases = if args.filter.is_empty() { blank.clone() } else { old };
     let library = upstream_library(&vendor)?;
     let (known, nothing) = (KnownFailures::default(), ReferenceRuns::default());
-    let recorder = runner(args, &library, &blank, &known, &nothing, &vendor);
+    let recorder = runner(args, &library, &blank, &known, &nothing, &vendor)?;
     let mut recorded: BTreeMap<String, lists::Program> = BTreeMap::new();
     for runs in reference_runs(args, &blank)? {
         for judged in runs {
@@ -278,17 +289,27 @@ fn record_cases(args: &Args) -> Result<(), String> {
 
 fn measure_reference(args: &Args) -> Result<(), String> {
     let cases = Cases::load()?;
-    let mut runs = ReferenceRuns { runs: args.repeat as u64, ..Default::default() };
+    let runs = args.repeat as u64;
+    let mut all = ReferenceRuns { runs, ..Default::default() };
+    if !args.filter.is_empty() {
+        // What isn't measured again keeps what was measured before.
+        all = ReferenceRuns::load()?;
+        for name in selected(cases.programs.keys().cloned().collect(), args) {
+            all.failures.remove(&name);
+            all.seconds.remove(&name);
+            all.measured.insert(name, runs);
+        }
+    }
     for judged in reference_runs(args, &cases)?.into_iter().flatten() {
         if judged.run.end.is_some_and(unity::End::is_orderly) {
-            let longest = runs.seconds.entry(judged.name.clone()).or_default();
+            let longest = all.seconds.entry(judged.name.clone()).or_default();
             *longest = longest.max(judged.run.seconds);
         }
         for (case, _) in judged.verdicts.iter().filter(|(_, v)| v.is_unexpected()) {
-            *runs.failures.entry(judged.name.clone()).or_default().entry(case.clone()).or_default() += 1;
+            *all.failures.entry(judged.name.clone()).or_default().entry(case.clone()).or_default() += 1;
         }
     }
-    std::fs::write(lists::reference_runs_path(), runs.to_text()).map_err(|e| e.to_string())?;
-    println!("{} runs, {} programs with failures", runs.runs, runs.failures.len());
+    std::fs::write(lists::reference_runs_path(), all.to_text()).map_err(|e| e.to_string())?;
+    println!("{runs} runs, {} programs with failures", all.failures.len());
     Ok(())
 }

@@ -144,7 +144,7 @@ pub fn markdown(columns: &[(&str, &[Judged])], reference: &ReferenceRuns) -> Str
                 }
             }
             if let Some(n) = reference.failures.get(*program).and_then(|cases| cases.get(*case)) {
-                notes.push(format!("the reference failed in {n} of {} runs", reference.runs));
+                notes.push(format!("the reference failed in {n} of {} runs", reference.runs_of(program)));
             }
             let cells: Vec<&str> = verdicts.into_iter().map(cell).collect();
             let note = notes.join("; ").replace('|', "\\|").replace('\n', " ");

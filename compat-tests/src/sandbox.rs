@@ -1,6 +1,5 @@
 //! Runs one program in an empty folder and a network namespace of its own, under a time limit.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -9,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
+use crate::corpora;
 use crate::unity::End;
 
 /// What is to be run.
@@ -75,9 +75,7 @@ pub fn run(job: &Job, network: Network) -> io::Result<Finished> {
     if let (Some(corpus), Some(name)) = (&job.corpus, job.program.file_name()) {
         let folder = cwd.join("tests/libzmq-fuzz-corpora");
         fs::create_dir_all(&folder)?;
-        let mut link: OsString = name.to_owned();
-        link.push("_seed_corpus");
-        std::os::unix::fs::symlink(corpus, folder.join(link))?;
+        std::os::unix::fs::symlink(corpus, folder.join(corpora::sought_by(&name.to_string_lossy())))?;
     }
     let (stdout, stderr) = (job.folder.join("stdout"), job.folder.join("stderr"));
     let mut command = Command::new(job.program);

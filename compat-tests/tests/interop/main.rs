@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 
 #[allow(unsafe_code)]
+#[path = "../../src/api.rs"]
 mod api;
 mod control;
 mod frame;
