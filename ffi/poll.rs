@@ -3,10 +3,14 @@
 use libc::{c_int, c_long, c_short, c_void, sigset_t};
 
 use super::boundary::call;
+use super::constants::{ZMQ_POLLERR, ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_POLLPRI};
 use super::handle;
 use super::types::zmq_fd_t;
 use crate::error::{Error, Result};
 use crate::runtime::poll::{self, Item, Target};
+
+/// Every event that there is.
+const ALL_EVENTS: c_short = (ZMQ_POLLIN | ZMQ_POLLOUT | ZMQ_POLLERR | ZMQ_POLLPRI) as c_short;
 
 /// A socket, or else a descriptor, and what to wait for on it.
 #[allow(non_camel_case_types)]
@@ -76,12 +80,50 @@ fn has_thread_safe(items: &[zmq_pollitem_t]) -> Result<bool> {
     Ok(any)
 }
 
+/// What zmq_poll is more particular about beside a thread-safe socket, where upstream goes by a poller's rules: events that don't exist, a
+/// descriptor of -1, and waiting for ever for no event at all. True: there is nothing to wait for but the time.
+#[cold]
+fn check_as_poller(items: &mut [zmq_pollitem_t], timeout: c_long) -> Result<bool> {
+    if !has_thread_safe(items)? {
+        return Ok(false);
+    }
+    let mut any = false;
+    for item in items {
+        item.revents = 0;
+        if item.socket.is_null() && item.fd == -1 {
+            return Err(Error::BadDescriptor);
+        }
+        if item.events & !ALL_EVENTS != 0 {
+            return Err(Error::Invalid);
+        }
+        any |= item.events != 0;
+    }
+    if !any && timeout < 0 {
+        return Err(Error::Fault);
+    }
+    Ok(!any)
+}
+
+/// Whether something in a list may be what [`check_as_poller`] looks for.
+fn is_odd(items: &[zmq_pollitem_t]) -> bool {
+    let mut wanted = 0;
+    let mut odd = false;
+    for item in items {
+        wanted |= item.events;
+        odd |= item.socket.is_null() && item.fd == -1;
+    }
+    odd || wanted == 0 || wanted & !ALL_EVENTS != 0
+}
+
 /// Waits until an item is ready, `timeout` milliseconds at most (-1: for ever); returns how many are (zmq_poll(3)).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_poll(items: *mut zmq_pollitem_t, count: c_int, timeout: c_long) -> c_int {
     call(|| {
         // SAFETY: the caller passes that many items.
         let items = unsafe { items_mut(items, count) }?;
+        if is_odd(items) && check_as_poller(items, timeout)? {
+            return ready(poll::poll::<zmq_pollitem_t>(&mut [], timeout, None)?);
+        }
         ready(poll::poll(items, timeout, None)?)
     })
 }

@@ -69,18 +69,18 @@ impl zmq_poller_event_t {
 
 /// Fills `events` with what there is; how many there are.
 fn wait(set: &Mutex<Set>, events: &mut [zmq_poller_event_t], timeout: c_long) -> Result<usize> {
-    let mut entries = {
+    let (mut entries, bell) = {
         let mut set = set.lock();
         let mut entries = std::mem::take(&mut set.spare);
         set.poller.copy_entries(&mut entries);
-        entries
+        (entries, set.poller.bell())
     };
     if events.is_empty() {
         // No place for any event, so none is waited for.
         entries.clear();
     }
     // Not inside the poller: another thread may change it, or destroy it, meanwhile.
-    let found = poller::wait(&mut entries, timeout);
+    let found = poller::wait(&mut entries, timeout, bell.as_deref());
     if found.is_ok() {
         let mut found = entries.iter().filter(|entry| entry.found != 0).map(zmq_poller_event_t::new);
         events.fill_with(|| found.next().unwrap_or(zmq_poller_event_t::NONE));

@@ -8,6 +8,7 @@ use super::connection::CALLER_BUDGET;
 use super::mailbox::Wait;
 use crate::error::{Error, Result};
 use crate::message::Message;
+use crate::options::SocketType;
 use crate::sys::time;
 
 /// `zmq_msg_send`: one part, whose `more` flag is set. On success the message is left empty.
@@ -76,6 +77,10 @@ pub fn recv(socket: SocketRef, out: &mut Message, dont_wait: bool) -> Result<()>
 fn recv_slowly(socket: SocketRef, guard: SocketGuard, out: &mut Message, dont_wait: bool) -> Result<()> {
     let timeout = guard.options().rcvtimeo;
     let mut wait = Waiting::new(timeout, dont_wait);
+    if !matches!(guard.kind(), SocketType::XPub | SocketType::Stream) {
+        // Who looks for a message in vain has an empty one then. With these two types upstream doesn't touch it.
+        *out = Message::new();
+    }
     let mut guard = guard;
     loop {
         let seen = guard.mailbox().word();

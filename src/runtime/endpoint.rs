@@ -112,10 +112,10 @@ impl Socket {
     ///
     /// What kind of socket it is counts before whether `endpoint` is one.
     pub fn connect_peer(&mut self, endpoint: Result<&str>) -> Result<u32> {
-        self.process()?;
         if self.kind != SocketType::Peer {
-            return Err(Error::NotSupported);
+            return Err(if self.stopped { Error::Terminated } else { Error::NotSupported });
         }
+        self.process()?;
         if self.options.immediate {
             return Err(Error::Fault);
         }

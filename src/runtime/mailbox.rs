@@ -6,18 +6,20 @@
 //! - threads that wait for this socket alone sleep on a futex, the mailbox's `word`;
 //! - a thread that waits on the socket's connections as well (see [`super::group`]) sleeps on an epoll which
 //!   holds `wait_fd`, and one that polls several things (see [`super::poll`]) on `wait_fd` itself;
-//! - `ZMQ_FD` is `user_fd`.
+//! - `ZMQ_FD` is `user_fd`;
+//! - the descriptor of a poller (`zmq_poller_fd`) is a bell that the poller has registered with each of its thread-safe sockets.
 //!
 //! [`Waiters`] sees to it that nobody sleeps through a post. The descriptors are made when they are first needed.
 
 use crate::error::Result;
 use crate::metadata::Metadata;
 use crate::pipe::{PipeEnd, PipeId};
+use crate::sys::bell::Bell;
 use crate::sys::futex;
 use crate::sys::waiters::Waiters;
 use parking_lot::Mutex;
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, Weak};
 
 use super::connection::Connection;
@@ -68,6 +70,9 @@ pub struct Mailbox {
     commands: Mutex<Vec<Command>>,
     pending: AtomicBool,
     waiters: Waiters,
+    /// What else is rung, as long as its owner keeps it; and whether there is any.
+    bells: Mutex<Vec<Weak<Bell>>>,
+    has_bells: AtomicBool,
     stopped: AtomicBool,
     spin: Spin,
 }
@@ -90,6 +95,8 @@ impl Mailbox {
             commands: Mutex::new(Vec::new()),
             pending: AtomicBool::new(false),
             waiters: Waiters::new(),
+            bells: Mutex::new(Vec::new()),
+            has_bells: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             spin: Spin::new(),
         }
@@ -116,6 +123,31 @@ impl Mailbox {
     /// Wakes whoever waits, without a command.
     pub fn notify(&self) {
         self.waiters.notify();
+        if self.has_bells.load(Ordering::SeqCst) {
+            self.ring_bells();
+        }
+    }
+
+    #[cold]
+    fn ring_bells(&self) {
+        let mut bells = self.bells.lock();
+        bells.retain(|bell| bell.upgrade().inspect(|bell| bell.ring()).is_some());
+        self.has_bells.store(!bells.is_empty(), Ordering::SeqCst);
+    }
+
+    /// Rings `bell` after each post from now on, until it is dropped or removed. Look *afterwards* at what has come before.
+    pub fn add_bell(&self, bell: &Arc<Bell>) {
+        self.bells.lock().push(Arc::downgrade(bell));
+        self.has_bells.store(true, Ordering::SeqCst);
+        // Before the caller's look, as a poster looks at the flag after its store.
+        fence(Ordering::SeqCst);
+    }
+
+    /// Undoes `add_bell`.
+    pub fn remove_bell(&self, bell: &Arc<Bell>) {
+        let mut bells = self.bells.lock();
+        bells.retain(|known| known.strong_count() > 0 && !std::ptr::eq(known.as_ptr(), Arc::as_ptr(bell)));
+        self.has_bells.store(!bells.is_empty(), Ordering::SeqCst);
     }
 
     /// Whether commands are waiting.
@@ -182,10 +214,10 @@ impl Mailbox {
         self.waiters.user_fd()
     }
 
-    /// Whether the program has asked for `ZMQ_FD`.
+    /// Whether the program has a descriptor that tells of the socket: `ZMQ_FD`, or a poller's.
     #[inline]
     pub fn has_user_fd(&self) -> bool {
-        self.waiters.has_user_fd()
+        self.waiters.has_user_fd() || self.has_bells.load(Ordering::Relaxed)
     }
 
     /// Makes `ZMQ_FD` quiet. Look for commands *afterwards*: one that is posted in between doesn't make it readable.

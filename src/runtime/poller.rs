@@ -4,8 +4,9 @@ use super::cell::SocketRef;
 use super::poll::{self, Item, Target};
 use super::socket::{POLLIN, POLLOUT};
 use crate::error::{Error, Result};
-use crate::sys::epoll::{Epoll, Interest};
-use std::os::fd::{AsRawFd, RawFd};
+use crate::sys::bell::Bell;
+use std::os::fd::RawFd;
+use std::sync::Arc;
 
 const ALL_EVENTS: i16 = POLLIN | POLLOUT | poll::POLLERR | poll::POLLPRI;
 
@@ -40,17 +41,18 @@ impl<T> Item for Entry<T> {
 }
 
 /// See the module's text.
-#[derive(Debug)]
 pub struct Poller<T> {
     entries: Vec<Entry<T>>,
-    /// Holds the `ZMQ_FD` of each thread-safe socket.
-    epoll: Option<Epoll>,
+    /// There has been a thread-safe socket among the members.
+    has_thread_safe: bool,
+    /// What `zmq_poller_fd` tells the descriptor of, once it was asked for.
+    bell: Option<Arc<Bell>>,
 }
 
 impl<T: Copy> Poller<T> {
     /// An empty one.
     pub const fn new() -> Self {
-        Self { entries: Vec::new(), epoll: None }
+        Self { entries: Vec::new(), has_thread_safe: false, bell: None }
     }
 
     /// How many members it has.
@@ -63,33 +65,23 @@ impl<T: Copy> Poller<T> {
         self.entries.is_empty()
     }
 
-    /// Adds a member. `EINVAL` for an event that doesn't exist, and for what is a member already; `ENOTSOCK`; `EBADF` for a descriptor of -1;
-    /// `EMFILE` for a thread-safe socket, which needs a descriptor.
+    /// Adds a member. `EINVAL` for an event that doesn't exist, and for what is a member already; `ENOTSOCK`; `EBADF` for a descriptor of -1.
     pub fn add(&mut self, target: Target, data: T, wanted: i16) -> Result<()> {
         check(target)?;
         check_events(wanted)?;
         if self.find(target).is_ok() {
             return Err(Error::Invalid);
         }
-        if let Target::Socket(socket) = target {
-            self.watch(socket)?;
-        }
         self.entries.push(Entry { target, data, wanted, found: 0 });
+        if let Target::Socket(socket) = target
+            && socket.lock()?.kind().is_thread_safe()
+        {
+            self.has_thread_safe = true;
+            if let Some(bell) = &self.bell {
+                watch(bell, socket, wanted)?;
+            }
+        }
         Ok(())
-    }
-
-    fn watch(&mut self, socket: SocketRef) -> Result<()> {
-        let guard = socket.lock()?;
-        if !guard.kind().is_thread_safe() {
-            return Ok(());
-        }
-        if self.epoll.is_none() {
-            self.epoll = Some(Epoll::new()?);
-        }
-        match &self.epoll {
-            Some(epoll) => epoll.add(guard.mailbox().user_fd()?, 0, Interest::READ),
-            None => Ok(()),
-        }
     }
 
     /// Changes the events of a member. Errors as for `add`, but `EINVAL` for what isn't a member.
@@ -106,11 +98,10 @@ impl<T: Copy> Poller<T> {
         let checked = check(target);
         if let Ok(index) = self.find(target) {
             self.entries.remove(index);
-            if let (Target::Socket(socket), Some(epoll)) = (target, &self.epoll)
+            if let (Target::Socket(socket), Some(bell)) = (target, &self.bell)
                 && let Ok(guard) = socket.lock()
-                && guard.kind().is_thread_safe()
             {
-                epoll.delete(guard.mailbox().user_fd()?)?;
+                guard.mailbox().remove_bell(bell);
             }
             return checked;
         }
@@ -122,9 +113,30 @@ impl<T: Copy> Poller<T> {
         self.entries.iter().position(|entry| entry.target == target).ok_or(Error::Invalid)
     }
 
-    /// A descriptor that is readable when a thread-safe member may have events. `EINVAL` if there has been no such member.
-    pub fn fd(&self) -> Result<RawFd> {
-        self.epoll.as_ref().map(Epoll::as_raw_fd).ok_or(Error::Invalid)
+    /// A descriptor that is readable when a thread-safe member may have events, until the next wait. `EINVAL` if there has been no such
+    /// member; `EMFILE`.
+    pub fn fd(&mut self) -> Result<RawFd> {
+        if !self.has_thread_safe {
+            return Err(Error::Invalid);
+        }
+        if let Some(bell) = &self.bell {
+            return bell.fd();
+        }
+        let bell = Arc::new(Bell::new());
+        let fd = bell.fd()?;
+        for entry in &self.entries {
+            if let Target::Socket(socket) = entry.target {
+                // One that was closed meanwhile has nothing to tell.
+                let _ = watch(&bell, socket, entry.wanted);
+            }
+        }
+        self.bell = Some(bell);
+        Ok(fd)
+    }
+
+    /// For [`wait`].
+    pub fn bell(&self) -> Option<Arc<Bell>> {
+        self.bell.clone()
     }
 
     /// The members, to be waited for by [`wait`] while others may change the poller.
@@ -138,6 +150,19 @@ impl<T: Copy> Default for Poller<T> {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Has the bell rung by what happens on a thread-safe socket, and by what has happened.
+fn watch(bell: &Arc<Bell>, socket: SocketRef, wanted: i16) -> Result<()> {
+    let mut guard = socket.lock()?;
+    if guard.kind().is_thread_safe() {
+        guard.mailbox().add_bell(bell);
+        if guard.ready(wanted, true) != Ok(0) {
+            bell.ring();
+        }
+        guard.leave_to_descriptor();
+    }
+    Ok(())
 }
 
 fn check(target: Target) -> Result<()> {
@@ -157,7 +182,25 @@ fn check_events(events: i16) -> Result<()> {
 ///
 /// `EAGAIN` when the time is up; `EFAULT` for waiting for ever without any event to wait for; `EINTR`, `ETERM`, and `ENOTSOCK` if a socket was
 /// closed.
-pub fn wait<T>(entries: &mut [Entry<T>], timeout: i64) -> Result<usize> {
+///
+/// `bell` is the poller's, whose program may be going to wait for its descriptor afterwards.
+pub fn wait<T>(entries: &mut [Entry<T>], timeout: i64, bell: Option<&Bell>) -> Result<usize> {
+    let Some(bell) = bell else { return wait_for_events(entries, timeout) };
+    // Before the sockets are asked: what comes in between makes it readable again.
+    bell.quieten();
+    let found = wait_for_events(entries, timeout);
+    for entry in entries {
+        if let Target::Socket(socket) = entry.target
+            && let Ok(guard) = socket.lock()
+            && guard.kind().is_thread_safe()
+        {
+            guard.leave_to_descriptor();
+        }
+    }
+    found
+}
+
+fn wait_for_events<T>(entries: &mut [Entry<T>], timeout: i64) -> Result<usize> {
     if entries.iter().all(|entry| entry.wanted == 0) {
         if timeout < 0 {
             return Err(Error::Fault);

@@ -45,7 +45,7 @@ pub struct Socket {
     /// The message received last has more parts.
     receive_more: bool,
     /// The context was terminated.
-    stopped: bool,
+    pub(super) stopped: bool,
     /// Something was received, or waited for, since the last send: the next send isn't part of a stream.
     turned: bool,
     /// Messages received since the last wait, and whether something was sent.

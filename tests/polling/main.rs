@@ -3,6 +3,7 @@
 mod poll;
 mod poller;
 mod proxy;
+mod thread_safe;
 
 use libc::{c_int, c_short, c_void};
 use std::ffi::CString;

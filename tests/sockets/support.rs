@@ -11,6 +11,7 @@ use zmq::ffi::constants::{
     ZMQ_DONTWAIT, ZMQ_LAST_ENDPOINT, ZMQ_LINGER, ZMQ_RCVMORE, ZMQ_RCVTIMEO, ZMQ_SNDMORE, ZMQ_SNDTIMEO,
 };
 use zmq::ffi::context::{zmq_ctx_new, zmq_ctx_shutdown, zmq_ctx_term};
+use zmq::ffi::message::*;
 use zmq::ffi::socket::*;
 
 /// What a call returned: what it gives, or errno.
@@ -209,6 +210,60 @@ impl Socket {
             parts.push(self.recv()?);
         }
         Ok(parts)
+    }
+
+    /// Sends to the peer with this routing id. What fails leaves the message as it was.
+    pub fn send_to(&self, routing_id: u32, body: &[u8]) -> Outcome<i32> {
+        self.send_to_flags(routing_id, body, 0)
+    }
+
+    pub fn try_send_to(&self, routing_id: u32, body: &[u8]) -> Outcome<i32> {
+        self.send_to_flags(routing_id, body, ZMQ_DONTWAIT)
+    }
+
+    fn send_to_flags(&self, routing_id: u32, body: &[u8], flags: c_int) -> Outcome<i32> {
+        let mut message = zmq::message::Message::new();
+        // SAFETY: a message that this function has for itself, and a buffer of that length.
+        unsafe {
+            outcome(zmq_msg_init_buffer(&mut message, body.as_ptr().cast(), body.len()))?;
+            outcome(zmq_msg_set_routing_id(&mut message, routing_id))?;
+            let sent = outcome(zmq_msg_send(&mut message, self.0, flags));
+            match sent {
+                Ok(_) => assert!(message.is_empty() && message.routing_id() == 0),
+                Err(_) => assert!(message.data() == body && message.routing_id() == routing_id),
+            }
+            sent
+        }
+    }
+
+    /// A message and the routing id that it carries.
+    pub fn recv_from(&self) -> Outcome<(u32, Vec<u8>)> {
+        self.recv_from_flags(0)
+    }
+
+    pub fn try_recv_from(&self) -> Outcome<(u32, Vec<u8>)> {
+        self.recv_from_flags(ZMQ_DONTWAIT)
+    }
+
+    fn recv_from_flags(&self, flags: c_int) -> Outcome<(u32, Vec<u8>)> {
+        let mut message = zmq::message::Message::new();
+        // SAFETY: a message that this function has for itself.
+        outcome(unsafe { zmq_msg_recv(&mut message, self.0, flags) })?;
+        Ok((message.routing_id(), message.data().to_vec()))
+    }
+
+    pub fn connect_peer(&self, endpoint: &str) -> Outcome<u32> {
+        let endpoint = CString::new(endpoint).expect("no zero byte");
+        // SAFETY: a C string.
+        match unsafe { zmq_connect_peer(self.0, endpoint.as_ptr()) } {
+            0 => Err(errno()),
+            routing_id => Ok(routing_id),
+        }
+    }
+
+    pub fn disconnect_peer(&self, routing_id: u32) -> Outcome<i32> {
+        // SAFETY: any number will do.
+        outcome(unsafe { zmq_disconnect_peer(self.0, routing_id) })
     }
 
     /// How many messages it takes without waiting, of at most `max`.
