@@ -19,6 +19,10 @@ const HELLO: &[u8] = b"\x05HELLO";
 const WELCOME: &[u8] = b"\x07WELCOME";
 const INITIATE: &[u8] = b"\x08INITIATE";
 const READY: &[u8] = b"\x05READY";
+/// What upstream calls ERROR under PLAIN, by accident: its length and first letter, written as `"\x05E"` in C, are one
+/// character there, 0x5e. Its clients know no other name (and report anything else as a breach of the protocol), so this
+/// is what servers send; clients understand it and the one of RFC 24.
+const UPSTREAMS_ERROR: &[u8] = b"^RROR";
 
 /// The handshake of the side that has a user name and a password.
 pub struct Client {
@@ -91,7 +95,7 @@ impl Mechanism for Client {
             self.state = ClientState::Ready;
             return Ok(());
         }
-        match body.strip_prefix(zap::ERROR) {
+        match body.strip_prefix(UPSTREAMS_ERROR).or_else(|| body.strip_prefix(zap::ERROR)) {
             Some(reason) if matches!(self.state, ClientState::AwaitWelcome | ClientState::AwaitReady) => {
                 Err(zap::refusal(reason))
             }
@@ -173,7 +177,7 @@ impl Mechanism for Server {
             }
             ServerState::SendError(status) => {
                 self.state = ServerState::Refused;
-                Some(zap::error_command(status))
+                Some([UPSTREAMS_ERROR, &zap::reason(status)].concat())
             }
             _ => None,
         })
@@ -230,3 +234,6 @@ fn read_text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&length, rest) = bytes.split_first()?;
     rest.split_at_checked(length.into())
 }
+
+#[cfg(test)]
+mod tests;

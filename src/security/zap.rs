@@ -98,7 +98,12 @@ pub const ERROR: &[u8] = b"\x05ERROR";
 
 /// The body of the ERROR command that tells a peer the status code, 400 or 500.
 pub fn error_command(status: u16) -> Vec<u8> {
-    [ERROR, b"\x03", status.to_string().as_bytes()].concat()
+    [ERROR, &reason(status)].concat()
+}
+
+/// What follows the name there: the status code as a text, led by its length.
+pub fn reason(status: u16) -> Vec<u8> {
+    [&b"\x03"[..], status.to_string().as_bytes()].concat()
 }
 
 /// What an ERROR command means to the peer that was sent it, from what follows its name.
@@ -191,3 +196,6 @@ impl Reply {
         Ok(ZapReply::Answer { status, user_id: user_id.to_vec(), metadata: metadata.to_vec() })
     }
 }
+
+#[cfg(test)]
+mod tests;
