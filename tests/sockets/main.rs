@@ -5,7 +5,6 @@ mod draft;
 mod endpoints;
 mod inproc;
 mod peer;
-mod socks;
 mod support;
 mod tcp;
 mod termination;
