@@ -32,11 +32,11 @@ use compare::{Hunk, Known, differences};
 use script::Test;
 
 /// Processes at a time. They wait more than they compute.
-const WORKERS: usize = 6;
+const WORKERS: usize = 10;
 /// Cases that one process runs.
 const PORTION: usize = 24;
 /// How patient the first run is, and those of what differed.
-const PATIENCE: [u32; 3] = [1, 4, 10];
+const PATIENCE: [u32; 3] = [1, 5, 20];
 
 /// The argument that makes this program the process with a library.
 const CHILD: &str = "--child";

@@ -200,6 +200,8 @@ pub struct Test {
     /// A folder of its own, empty at first.
     pub folder: PathBuf,
     context: Cell<Handle>,
+    endpoints: Cell<usize>,
+    remote: Cell<bool>,
     names: RefCell<Vec<(String, String)>>,
 }
 
@@ -207,7 +209,15 @@ impl Test {
     pub fn new(api: &'static Api, patience: u32, folder: &Path) -> Self {
         let folder = folder.to_owned();
         let names = vec![(folder.display().to_string(), "DIR".to_owned())];
-        Self { api, patience, folder, context: Cell::new(null_mut()), names: RefCell::new(names) }
+        Self {
+            api,
+            patience,
+            folder,
+            context: Cell::new(null_mut()),
+            endpoints: Cell::new(0),
+            remote: Cell::new(false),
+            names: RefCell::new(names),
+        }
     }
 
     pub fn errno(&self) -> Errno {
@@ -240,7 +250,8 @@ impl Test {
 
     /// How long to wait before something counts as not coming.
     pub fn quiet(&self) -> Duration {
-        Duration::from_millis(60) * self.patience
+        // Over inproc only the thread that ends sockets takes part, beside the script's.
+        Duration::from_millis(if self.remote.get() { 20 } else { 4 }) * self.patience
     }
 
     /// Waits for what gives no sign of its end.
@@ -367,7 +378,9 @@ impl Socket<'_> {
     /// Binds to a wildcard of `tcp`, `ipc`, `ws` or `inproc`, and names the endpoint in the lines that follow.
     pub fn bind_anywhere(&self, transport: &str) -> String {
         let test = self.test;
-        let count = test.names.borrow().len();
+        test.remote.set(test.remote.get() || transport != "inproc");
+        let count = test.endpoints.get();
+        test.endpoints.set(count + 1);
         let wildcard = match transport {
             "tcp" => "tcp://127.0.0.1:*".to_owned(),
             "ws" => "ws://127.0.0.1:*/path".to_owned(),

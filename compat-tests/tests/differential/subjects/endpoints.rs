@@ -1,7 +1,7 @@
 //! Endpoint strings by the hundred: bind, connect, unbind, disconnect, and what `ZMQ_LAST_ENDPOINT` says.
 
 use crate::Case;
-use crate::script::{Socket, Test, show};
+use crate::script::{Errno, Socket, Test, show};
 use crate::zmq;
 
 /// Hosts, for binding and connecting.
@@ -326,6 +326,14 @@ fn one(t: &Test, endpoint: &str, kind: i32, ipv6: i32) {
     let wss = endpoint.starts_with("wss");
     if endpoint.starts_with("ws") {
         t.needs(if wss { "WSS" } else { "WS" });
+    }
+    if endpoint.starts_with("udp") {
+        let socket = open(t, zmq::DISH, 0);
+        if socket.bind("udp://127.0.0.1:5550") == Err(Errno(libc::EPROTONOSUPPORT)) {
+            t.say("no udp in the library");
+            t.end();
+        }
+        let _ = socket.close();
     }
     // Without a key the reference doesn't survive binding wss.
     if !wss {

@@ -3,10 +3,14 @@
 mod balance;
 mod endpoints;
 mod marks;
+mod subscriptions;
 
 use crate::Case;
 
 /// All cases.
 pub fn all() -> Vec<Case> {
-    [endpoints::cases(), balance::cases(), marks::cases()].into_iter().flatten().collect()
+    [endpoints::cases(), balance::cases(), marks::cases(), subscriptions::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
