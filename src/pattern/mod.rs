@@ -6,6 +6,7 @@
 mod channel;
 mod client;
 mod dealer;
+mod dgram;
 mod dish;
 mod gather;
 mod groups;
@@ -108,9 +109,9 @@ pub trait Pattern: Send {
     }
 }
 
-/// The pattern of a socket type; `None` for a type that isn't built in.
-pub fn new(socket_type: SocketType) -> Option<Box<dyn Pattern>> {
-    Some(match socket_type {
+/// The pattern of a socket type.
+pub fn new(socket_type: SocketType) -> Box<dyn Pattern> {
+    match socket_type {
         SocketType::Pair => Box::new(pair::Pair::default()),
         SocketType::Pub => Box::new(publish::Publish::default()),
         SocketType::Sub => Box::new(subscribe::Subscribe::default()),
@@ -130,9 +131,9 @@ pub fn new(socket_type: SocketType) -> Option<Box<dyn Pattern>> {
         SocketType::Peer => Box::new(peer::Peer::default()),
         SocketType::Channel => Box::new(channel::Channel::default()),
         SocketType::Radio => Box::new(radio::Radio::default()),
+        SocketType::Dgram => Box::new(dgram::Dgram::default()),
         SocketType::Dish => Box::new(dish::Dish::default()),
-        _ => return None,
-    })
+    }
 }
 
 /// The thread-safe types send whole messages only: several threads' parts would run into each other.

@@ -50,7 +50,7 @@ pub struct Peer {
 impl Socket {
     pub fn new(socket_type: SocketType) -> Self {
         Self {
-            pattern: super::new(socket_type).unwrap(),
+            pattern: super::new(socket_type),
             pipes: Pipes::new(),
             options: Options::new(socket_type, &ContextOptions::default()),
         }

@@ -7,6 +7,7 @@
 //! What has to happen once in a connection's life (the handshake is done, the peer has gone) isn't done here, but told to
 //! the session, in the I/O thread.
 
+mod datagrams;
 mod read;
 mod write;
 
@@ -24,6 +25,7 @@ use crate::sys::handover::Handover;
 use crate::transport::Stream;
 use crate::zmtp::mechanism::ZapReply;
 use crate::zmtp::{Decoder, Encoder, Established, Handshake, HandshakeEvent, ProtocolError};
+pub use datagrams::{Destination, Form, Receiver, Sender};
 use read::{ReadHalf, ReadStage};
 use std::collections::VecDeque;
 use std::os::fd::AsRawFd;
@@ -208,6 +210,23 @@ impl Connection {
     ) -> Arc<Self> {
         let stage = ReadStage::Established(Box::new(established));
         Self::with_stage(token, group, link, mailbox, stream, stage, sizes)
+    }
+
+    /// A connection for datagrams, which is open at once.
+    pub fn datagrams(
+        token: u64,
+        group: Arc<Group>,
+        link: Arc<SessionLink>,
+        mailbox: Arc<Mailbox>,
+        stream: Stream,
+        (receiver, sender): (Receiver, Sender),
+    ) -> Arc<Self> {
+        let stage = ReadStage::Datagrams(Box::new(receiver));
+        let sizes = BatchSizes { read: BATCH, write: BATCH };
+        let connection = Self::with_stage(token, group, link, mailbox, stream, stage, sizes);
+        connection.write.lock().stage = WriteStage::Datagrams(Box::new(sender));
+        connection.open.store(true, Ordering::Relaxed);
+        connection
     }
 
     /// The descriptor and the addresses.
@@ -426,14 +445,17 @@ impl Connection {
         let mut read = self.read.lock();
         match std::mem::replace(&mut read.stage, ReadStage::Closed) {
             ReadStage::Open { outbound, .. } => remains.outbound = Some(outbound),
+            ReadStage::Datagrams(receiver) => remains.outbound = Some(receiver.outbound),
             ReadStage::Handshake(handshake) => remains.refused = handshake.is_refused(),
             _ => {}
         }
         read.buffer = ReadBuffer::default();
         drop(read);
         let mut write = self.write.lock();
-        if let WriteStage::Open { inbound, .. } = std::mem::replace(&mut write.stage, WriteStage::Closed) {
-            remains.inbound = Some(inbound);
+        match std::mem::replace(&mut write.stage, WriteStage::Closed) {
+            WriteStage::Open { inbound, .. } => remains.inbound = Some(inbound),
+            WriteStage::Datagrams(sender) => remains.inbound = Some(sender.inbound),
+            _ => {}
         }
         remains.cut = write.more;
         write.batch = WriteBatch::default();
@@ -448,6 +470,7 @@ impl Connection {
         let mut half = self.write.lock();
         let queued = match &mut half.stage {
             WriteStage::Open { inbound, .. } => inbound.is_ready(),
+            WriteStage::Datagrams(sender) => !sender.is_empty() || sender.inbound.is_ready(),
             _ => false,
         };
         let flushed = half.batch.is_empty() && !queued && !self.stream.has_unsent();

@@ -85,7 +85,7 @@ impl Context {
         if state.sockets.len() >= max {
             return Err(Error::TooManyFiles);
         }
-        let pattern = crate::pattern::new(kind).ok_or(Error::Invalid)?;
+        let pattern = crate::pattern::new(kind);
         let mailbox = Arc::new(Mailbox::new());
         let socket = Socket::new(self.clone(), kind, pattern, &options, mailbox.clone());
         let this = SocketRef::new(|_| Box::new(socket))?;

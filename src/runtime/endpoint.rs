@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::options::SocketType;
 use crate::pattern::Attachment;
 use crate::pipe::{Marks, PipeId, pipe};
+use crate::transport::udp::Datagrams;
 use crate::transport::{
     Connector, Listener, Scheme, Unopened, check_protocol, find_endpoint, parse_endpoint,
 };
@@ -79,6 +80,9 @@ impl Socket {
             let _ = self.process();
             return Ok(());
         }
+        if scheme == Scheme::Udp {
+            return self.open_datagrams(endpoint, address, true).map(drop);
+        }
         let owner = self.owner()?;
         let listener = match Listener::bind(scheme, address, &self.options) {
             Ok(listener) => listener,
@@ -134,6 +138,9 @@ impl Socket {
         if scheme == Scheme::Inproc {
             return self.connect_inproc(endpoint, address).map(Some);
         }
+        if scheme == Scheme::Udp {
+            return self.open_datagrams(endpoint, address, false).map(Some);
+        }
         use SocketType::{Dealer, Pub, Req, Sub};
         let single = matches!(self.kind, Dealer | Sub | Pub | Req);
         self.endpoints.retain(|known| known.name != endpoint || known.what != What::Ended);
@@ -162,6 +169,27 @@ impl Socket {
         io.post(IoCommand::Connect(Box::new(Connect { id, connector, owner, pipe: end_and_link })));
         self.settle();
         Ok(attached)
+    }
+
+    /// `udp://`: binding (`local`) and connecting differ in the direction only.
+    fn open_datagrams(&mut self, endpoint: &str, address: &str, local: bool) -> Result<PipeId> {
+        let socket = Datagrams::open(address, local, &self.options)?;
+        let owner = self.owner()?;
+        let io = owner.group.io.clone();
+        let id = io.new_session();
+        let mark = |value: i32| usize::try_from(value).unwrap_or(0);
+        let marks = Marks { send: mark(self.options.sndhwm), receive: mark(self.options.rcvhwm), peer: None };
+        let (ours, theirs) = pipe(marks, self.options.effective_conflate());
+        let link = SessionLink::new(io.clone(), id, None);
+        // Nobody at the other end can say which groups it has joined.
+        let attachment = Attachment { subscribe_to_all: true, locally_initiated: true };
+        let pipe = self.attach(ours, Link::Session { link: link.clone(), connection: None }, attachment);
+        self.options.last_endpoint = address.as_bytes().to_vec();
+        self.endpoints.push(Endpoint { name: endpoint.to_owned(), what: What::Session(id, Some(pipe)) });
+        let socket = socket.map(Box::new);
+        io.post(IoCommand::Datagrams { id, socket, owner, pipe: (theirs, link) });
+        self.settle();
+        Ok(pipe)
     }
 
     fn connect_inproc(&mut self, endpoint: &str, name: &str) -> Result<PipeId> {

@@ -14,6 +14,7 @@ use crate::message::Message;
 use crate::options::ContextOptions;
 use crate::pipe::PipeEnd;
 use crate::sys::{thread, time};
+use crate::transport::udp::Datagrams;
 use crate::transport::{Connector, Listener};
 use crate::zmtp::mechanism::ZapRequest;
 use mio::event::Event;
@@ -52,6 +53,13 @@ pub enum IoCommand {
     StopListening { listener: SessionId, linger: i32 },
     /// Connect, and keep connected.
     Connect(Box<Connect>),
+    /// Exchange datagrams; without a descriptor for it, end at once.
+    Datagrams {
+        id: SessionId,
+        socket: Option<Box<Datagrams>>,
+        owner: Arc<Owner>,
+        pipe: (PipeEnd, Arc<SessionLink>),
+    },
     /// The endpoint was disconnected: end the session, after what is queued was written or the time (ms; negative for ever)
     /// is up.
     StopSession { session: SessionId, linger: i32 },
@@ -287,6 +295,10 @@ impl IoThread {
                 let Connect { id, connector, owner, pipe } = *connect;
                 let role = Role::connect(connector);
                 self.add_session(Session::new(id, owner, role, pipe), Session::start);
+            }
+            IoCommand::Datagrams { id, socket, owner, pipe } => {
+                let role = Role::Datagrams(socket.map(|socket| *socket));
+                self.add_session(Session::new(id, owner, role, Some(pipe)), Session::start_datagrams);
             }
             IoCommand::StopSession { session, linger } => {
                 self.with_session(session, |session, now| session.disconnect(linger, now));

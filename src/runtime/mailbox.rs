@@ -43,7 +43,7 @@ pub enum Command {
         local: bool,
     },
     /// A session of this socket has a connection that the socket's callers may drive.
-    Connected { pipe: PipeId, connection: Weak<Connection>, metadata: Arc<Metadata> },
+    Connected { pipe: PipeId, connection: Weak<Connection>, metadata: Option<Arc<Metadata>> },
     /// ... and has lost it.
     Disconnected { pipe: PipeId },
     /// The peer behind the pipe has written.

@@ -20,6 +20,7 @@ use crate::metadata::Metadata;
 use crate::options::SocketType;
 use crate::pattern::ReplyFrames;
 use crate::pipe::{Marks, PipeEnd, pipe};
+use crate::transport::udp::Datagrams;
 use crate::transport::{Attempt, Connector, Stream, Tunnel};
 use crate::zmtp::Established;
 use crate::zmtp::heartbeat::{Due, Heartbeat, HeartbeatConfig};
@@ -30,6 +31,7 @@ use std::sync::Arc;
 
 mod attempt;
 mod authentication;
+mod datagrams;
 mod ending;
 mod tunnel;
 
@@ -68,6 +70,8 @@ pub enum Role {
         /// By whom.
         listener: SessionId,
     },
+    /// It needs none, as datagrams don't.
+    Datagrams(Option<Datagrams>),
 }
 
 impl Role {
@@ -127,6 +131,7 @@ impl Session {
                 Endpoints::connecting(&connector.remote_endpoint(&owner.options))
             }
             Role::Accept { stream, .. } => stream.as_ref().map(Endpoints::accepted).unwrap_or_default(),
+            Role::Datagrams(_) => Endpoints::default(),
         };
         Self {
             id,
@@ -192,7 +197,7 @@ impl Session {
                 Some(stream) => self.connected(stream, now),
                 None => Verdict::Live,
             },
-            Role::Connect { .. } => Verdict::Live,
+            Role::Connect { .. } | Role::Datagrams(_) => Verdict::Live,
         }
     }
 
@@ -328,6 +333,7 @@ impl Session {
         if let Some(end) = self.parked.take() {
             if let Some(pipe) = self.link.as_ref().and_then(|link| link.pipe()) {
                 let connection = Arc::downgrade(connection);
+                let metadata = Some(metadata);
                 self.owner.mailbox.post(Command::Connected { pipe, connection, metadata });
             }
             return Some(end);

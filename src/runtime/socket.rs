@@ -190,7 +190,7 @@ impl Socket {
                 }
             }
             Command::Connected { pipe, connection, metadata } => {
-                self.pipes.set_metadata(pipe, Some(metadata));
+                self.pipes.set_metadata(pipe, metadata);
                 self.set_connection(pipe, connection.upgrade());
             }
             Command::Disconnected { pipe } => self.set_connection(pipe, None),

@@ -14,6 +14,7 @@
 //! | [`fork`] | notice a `fork` | `pthread_atfork`(3) |
 //! | `thread_token` | tells threads apart | the thread pointer |
 //! | [`sockopt`] | when a socket counts as readable | `SO_RCVLOWAT` |
+//! | [`datagrams`] | many datagrams in one call | `sendmmsg`(2), `recvmmsg`(2) |
 //! | [`descriptor`] | descriptors that the program hands over | `getsockopt`(2) |
 //! | [`timerfd`] | a precise timer that is a descriptor | `timerfd_create`(2) |
 //! | [`time`] | a monotonic clock | `clock_gettime`(2) |
@@ -23,6 +24,7 @@
 
 pub mod bell;
 pub mod biased;
+pub mod datagrams;
 pub mod descriptor;
 pub mod epoll;
 pub mod eventfd;

@@ -12,6 +12,7 @@ mod stream;
 mod tcp;
 mod tls;
 mod tunnel;
+pub mod udp;
 
 pub use connector::{Attempt, Connector, Reached};
 pub use listener::{Accepted, Listener};

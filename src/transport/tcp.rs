@@ -108,7 +108,12 @@ fn open(address: &str, local: bool, options: &Options) -> Result<(Socket, Resolv
     if !options.bindtodevice.is_empty() {
         socket.bind_device(Some(&options.bindtodevice))?;
     }
-    // Sizes and busy polling are wishes: the system may cut or refuse them.
+    wish(&socket, options);
+    Ok((socket, resolved))
+}
+
+/// Sizes of buffers and busy polling: the system may cut or refuse them.
+pub(super) fn wish(socket: &Socket, options: &Options) {
     if let Ok(size) = usize::try_from(options.sndbuf) {
         let _ = socket.set_send_buffer_size(size);
     }
@@ -118,7 +123,6 @@ fn open(address: &str, local: bool, options: &Options) -> Result<(Socket, Resolv
     if let Ok(microseconds @ 1..) = u32::try_from(options.busy_poll) {
         let _ = socket.set_busy_poll(microseconds);
     }
-    Ok((socket, resolved))
 }
 
 fn new_socket(address: &SocketAddr) -> std::io::Result<Socket> {

@@ -7,6 +7,7 @@
 //! Spoken: ZMTP 3.1 (RFC 37), 3.0 (RFC 23), 2.0 (RFC 15), 1.0 (RFC 13), and raw bytes for STREAM sockets.
 
 pub mod command;
+pub mod datagram;
 pub mod decoder;
 pub mod encoder;
 pub mod error;

@@ -172,7 +172,7 @@ fn write_down(answers: &Answers) -> String {
     text
 }
 
-/// The recorded answers for the types that this build has, with options of parts that it doesn't have answering as unknown ones do.
+/// The recorded answers, with options of parts that it doesn't have answering as unknown ones do.
 fn without_missing_parts(recorded: &Answers) -> Answers {
     let unknown = *IDS.start();
     let secure = Features::BUILT_IN.plain && Features::BUILT_IN.curve;
@@ -180,7 +180,6 @@ fn without_missing_parts(recorded: &Answers) -> Answers {
     recorded
         .keys()
         .filter(|(_, id)| secure || *id != probe::SECURITY)
-        .filter(|(subject, _)| subject.is_none_or(is_built_in))
         .map(|&(subject, id)| {
             let source = if subject.is_some() { stand_in(id) } else { id };
             let block = &recorded[&(subject, source)];
@@ -204,11 +203,6 @@ fn without_missing_states(block: &str) -> String {
         format!("{step} -> {}\n", states.join("; "))
     };
     block.lines().map(line).collect()
-}
-
-/// Whether our library has sockets of this type.
-fn is_built_in(socket_type: SocketType) -> bool {
-    zmq::pattern::new(socket_type).is_some()
 }
 
 /// The lines that differ. For `ours`, where the recorded library crashes, a plain refusal is right.

@@ -1,5 +1,6 @@
 //! The half of a connection that reads: from the descriptor to the pipe.
 
+use super::datagrams::Receiver;
 use super::{BY_REFERENCE, Connection, Failure, Next, ReadBuffer};
 use crate::error::Error;
 use crate::message::{Kind, Message};
@@ -35,6 +36,8 @@ pub(super) enum ReadStage {
         /// What a REQ socket's peer may say next; `None` for all other types.
         replies: Option<ReplyFrames>,
     },
+    /// No stream of bytes at all.
+    Datagrams(Box<Receiver>),
     /// What arrives is dropped.
     Deaf,
     Closed,
@@ -73,6 +76,9 @@ impl ReadHalf {
         loop {
             match &mut self.stage {
                 ReadStage::Closed | ReadStage::Established(_) => return Ok(Next::Wait),
+                ReadStage::Datagrams(receiver) => {
+                    return Ok(receiver.drive(connection, budget, &mut self.dry));
+                }
                 ReadStage::Deaf => {}
                 ReadStage::Handshake(_) => {
                     if self.shake_hands(connection)? {

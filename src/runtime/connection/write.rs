@@ -1,5 +1,6 @@
 //! The half of a connection that writes: from the pipe to the descriptor.
 
+use super::datagrams::Sender;
 use super::{BY_REFERENCE, Connection, WriteBatch};
 use crate::message::{Kind, Message};
 use crate::pipe::Inbound;
@@ -18,6 +19,8 @@ pub(super) enum WriteStage {
         encoder: Encoder,
         inbound: Inbound,
     },
+    /// No stream of bytes at all.
+    Datagrams(Box<Sender>),
     Closed,
 }
 
@@ -36,6 +39,14 @@ pub(super) struct WriteHalf {
 
 impl WriteHalf {
     pub(super) fn drive(&mut self, connection: &Arc<Connection>) {
+        if let WriteStage::Datagrams(sender) = &mut self.stage {
+            if !sender.drive(connection) {
+                connection.blocked.store(true, Ordering::Relaxed);
+            } else if sender.inbound.is_finished() {
+                self.finish(connection);
+            }
+            return;
+        }
         loop {
             self.fill(connection);
             if self.batch.is_empty() {
@@ -144,7 +155,11 @@ impl WriteHalf {
 
     /// Tells the session that the socket has closed the pipe and everything is written, or never will be.
     pub(super) fn finish(&mut self, connection: &Connection) {
-        let WriteStage::Open { inbound, .. } = &mut self.stage else { return };
+        let inbound = match &self.stage {
+            WriteStage::Open { inbound, .. } => inbound,
+            WriteStage::Datagrams(sender) => &sender.inbound,
+            _ => return,
+        };
         if inbound.is_closed() && !self.finished {
             self.finished = true;
             let token = connection.token;

@@ -52,7 +52,9 @@ impl Session {
             let kind = options.socket_type;
             let (wanted, body) = match self.role {
                 Role::Connect { .. } => (kind.receives_hiccup(), &options.hiccup_msg),
-                Role::Accept { .. } => (kind.receives_disconnect(), &options.disconnect_msg),
+                Role::Accept { .. } | Role::Datagrams(_) => {
+                    (kind.receives_disconnect(), &options.disconnect_msg)
+                }
             };
             if wanted
                 && !body.is_empty()
@@ -166,7 +168,7 @@ impl Session {
     pub fn listener(&self) -> Option<SessionId> {
         match self.role {
             Role::Accept { listener, .. } => Some(listener),
-            Role::Connect { .. } => None,
+            Role::Connect { .. } | Role::Datagrams(_) => None,
         }
     }
 
@@ -275,7 +277,7 @@ impl Session {
             }
         }
         self.close_pipe();
-        if !self.stopping && matches!(self.role, Role::Connect { .. }) {
+        if !self.stopping && !matches!(self.role, Role::Accept { .. }) {
             self.owner.mailbox.post(Command::EndpointGone { session: self.id, forget });
         }
         Verdict::Over
