@@ -4,6 +4,8 @@
 
    WORK       what is printed first
    lat        median round trip, REQ and REP, microseconds
+   client     the same, CLIENT and SERVER
+   peer       the same, PEER and PEER
    thr        messages per second, PUSH to PULL
    fan        deliveries per second, PUB to COUNT SUBs
    mem        bytes of resident memory that each of COUNT idle connections costs the server
@@ -11,9 +13,15 @@
 
    Over tcp and ipc the two sides are two processes, over inproc two threads. */
 
+#define ZMQ_BUILD_DRAFT_API
+
 #include "common.h"
 #include <pthread.h>
 #include <zmq.h>
+
+/* A library without drafts runs all the rest. */
+#pragma weak zmq_connect_peer
+#pragma weak zmq_msg_set_routing_id
 
 static struct shared
 {
@@ -131,11 +139,13 @@ static void join_peer (struct peer *peer)
         pthread_join (peer->thread, NULL);
 }
 
-/* Round trips. An empty message ends the echo. */
+/* Round trips. An empty message ends the echo. What is received carries the routing id to send it back by, where there is one. */
+
+static int asking = ZMQ_REQ, answering = ZMQ_REP;
 
 static void echo (void)
 {
-    void *s = open_socket (ZMQ_REP);
+    void *s = open_socket (answering);
     zmq_msg_t m;
     int n;
     bind_socket (s);
@@ -153,11 +163,18 @@ static void latency (void)
     struct peer peer;
     struct samples samples = {0};
     zmq_msg_t m;
+    uint32_t routing_id = 0;
     start_peer (&peer, echo);
-    void *s = open_socket (ZMQ_REQ);
-    connect_socket (s);
+    void *s = open_socket (asking);
     zmq_msg_init_size (&m, size);
     memset (zmq_msg_data (&m), 'x', size);
+    if (asking == ZMQ_PEER) {
+        while (!shared->ready)
+            usleep (100);
+        routing_id = zmq_connect_peer (s, shared->endpoint);
+        check (zmq_msg_set_routing_id (&m, routing_id) == 0, "zmq_connect_peer");
+    } else
+        connect_socket (s);
 
     double begin = now (), warm = begin + WARM_UP, end = warm + measuring_time (), before = begin, cpu = 0;
     while (before < end) {
@@ -175,11 +192,31 @@ static void latency (void)
     cpu = cpu_seconds (peer.pid) - cpu;
     report (median (&samples) * 1e6, cpu / samples.count * 1e9);
 
-    send_message (s, 0);
+    check (zmq_msg_close (&m) == 0 && zmq_msg_init (&m) == 0, "zmq_msg_init");
+    if (routing_id)
+        zmq_msg_set_routing_id (&m, routing_id);
+    check (zmq_msg_send (&m, s, 0) == 0, "zmq_msg_send");
     check (zmq_msg_recv (&m, s, 0) == 0, "zmq_msg_recv");
     check (zmq_close (s) == 0, "zmq_close");
     join_peer (&peer);
     check (zmq_ctx_term (context) == 0, "zmq_ctx_term");
+}
+
+static void draft_latency (int connects, int binds)
+{
+    check (zmq_connect_peer && zmq_msg_set_routing_id, "drafts");
+    asking = connects, answering = binds;
+    latency ();
+}
+
+static void client_latency (void)
+{
+    draft_latency (ZMQ_CLIENT, ZMQ_SERVER);
+}
+
+static void peer_latency (void)
+{
+    draft_latency (ZMQ_PEER, ZMQ_PEER);
 }
 
 /* A stream of messages. The sender goes on until it is told to stop, and says so with an empty message. */
@@ -406,10 +443,10 @@ int main (int argc, char *argv[])
     {
         const char *name;
         void (*run) (void);
-    } works[] = {{"lat", latency}, {"thr", throughput}, {"fan", fan_out}, {"mem", memory}, {"setup", set_up}};
+    } works[] = {{"lat", latency}, {"client", client_latency}, {"peer", peer_latency}, {"thr", throughput}, {"fan", fan_out}, {"mem", memory}, {"setup", set_up}};
 
     if (argc < 4) {
-        fprintf (stderr, "usage: bench lat|thr|fan|mem|setup tcp|ipc|inproc SIZE [COUNT]\n");
+        fprintf (stderr, "usage: bench lat|client|peer|thr|fan|mem|setup tcp|ipc|inproc SIZE [COUNT]\n");
         return 2;
     }
     transport = argv[2];

@@ -2,6 +2,7 @@
 //! and no other; nothing aborts, hangs or spins.
 
 mod descriptors;
+mod draft;
 mod junk;
 #[path = "../sockets/support.rs"]
 mod support;

@@ -3,6 +3,7 @@
 //! Each test takes a second or two. A wait that ought to have ended long before [`PATIENCE`] fails its test.
 
 mod closing;
+mod draft;
 mod flow;
 mod shared;
 #[path = "../sockets/support.rs"]
