@@ -11,10 +11,12 @@ use super::constants::{
     EFSM, EMTHREAD, ENOCOMPATPROTO, ETERM, ZMQ_VERSION_MAJOR, ZMQ_VERSION_MINOR, ZMQ_VERSION_PATCH,
 };
 use crate::error::{Error, Result};
-use crate::z85;
+use crate::security::curve::keys::{KEY, SecretKey};
+use crate::z85::{self, KEY_TEXT};
+use zeroize::Zeroizing;
 
 /// What `zmq_has` answers 1 to. The names are those that programs ask for, hence the capitals of WebSocket's.
-const CAPABILITIES: &[&[u8]] = &[b"ipc", b"draft"];
+const CAPABILITIES: &[&[u8]] = &[b"ipc", b"curve", b"draft"];
 
 /// The value of errno, as this library sees it (zmq_errno(3)).
 #[unsafe(no_mangle)]
@@ -107,24 +109,56 @@ pub unsafe extern "C" fn zmq_z85_decode(dest: *mut u8, string: *const c_char) ->
     })
 }
 
-/// Makes a pair of CURVE keys, each 40 characters of Z85 and a zero (zmq_curve_keypair(3)). ENOTSUP: not built in.
+/// Makes a pair of CURVE keys, each 40 characters of Z85 and a zero (zmq_curve_keypair(3)). EFAULT for null; else what the
+/// system says if it has no random bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_curve_keypair(
     z85_public_key: *mut c_char,
     z85_secret_key: *mut c_char,
 ) -> c_int {
-    let _ = (z85_public_key, z85_secret_key);
-    call_unit(|| Err(Error::NotSupported))
+    call_unit(|| {
+        if z85_public_key.is_null() || z85_secret_key.is_null() {
+            return Err(Error::Fault);
+        }
+        let secret = SecretKey::generate()?;
+        // SAFETY: the caller has room for 41 characters at each.
+        unsafe {
+            write_key(&secret.public(), z85_public_key);
+            write_key(secret.bytes(), z85_secret_key);
+        }
+        Ok(())
+    })
 }
 
-/// The public key that goes with a secret one (zmq_curve_public(3)). ENOTSUP: not built in.
+/// The public key that goes with a secret one (zmq_curve_public(3)). EINVAL if that isn't 40 characters of Z85, EFAULT for null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_curve_public(
     z85_public_key: *mut c_char,
     z85_secret_key: *const c_char,
 ) -> c_int {
-    let _ = (z85_public_key, z85_secret_key);
-    call_unit(|| Err(Error::NotSupported))
+    call_unit(|| {
+        // SAFETY: the caller passes a string or null.
+        let secret = Zeroizing::new(z85::decode(unsafe { c_string(z85_secret_key) }?).ok_or(Error::Invalid)?);
+        let secret = secret.as_slice().try_into().map_err(|_| Error::Invalid)?;
+        if z85_public_key.is_null() {
+            return Err(Error::Fault);
+        }
+        // SAFETY: the caller has room for 41 characters.
+        unsafe { write_key(&SecretKey::new(secret).public(), z85_public_key) };
+        Ok(())
+    })
+}
+
+/// # Safety
+/// There is room for 41 characters at `dest`.
+unsafe fn write_key(key: &[u8; KEY], dest: *mut c_char) {
+    let (groups, _) = key.as_chunks();
+    let mut text = Zeroizing::new([0; KEY_TEXT + 1]);
+    for (group, place) in groups.iter().zip(text.chunks_exact_mut(5)) {
+        place.copy_from_slice(&z85::encode_group(*group));
+    }
+    // SAFETY: the caller says so.
+    unsafe { dest.cast::<[u8; KEY_TEXT + 1]>().write(*text) };
 }
 
 /// A new counter, at 0 (zmq_atomic_counter_new(3)).
@@ -290,6 +324,39 @@ mod tests {
         assert!(!watch.is_null());
         let first = zmq_stopwatch_intermediate(watch);
         assert!(zmq_stopwatch_stop(watch) >= first);
+    }
+
+    #[test]
+    fn keys_go_in_pairs() {
+        let (mut public, mut secret, mut again) = ([1 as c_char; 41], [1 as c_char; 41], [1 as c_char; 41]);
+        // SAFETY: the buffers are as large as the functions ask, or null.
+        unsafe {
+            assert_eq!(zmq_curve_keypair(public.as_mut_ptr(), secret.as_mut_ptr()), 0);
+            assert_eq!(CStr::from_ptr(secret.as_ptr()).count_bytes(), 40);
+            assert_eq!(zmq_curve_public(again.as_mut_ptr(), secret.as_ptr()), 0);
+            assert_eq!(public, again);
+            // The example of zmq_curve(7).
+            let known = c"D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs";
+            assert_eq!(zmq_curve_public(again.as_mut_ptr(), known.as_ptr()), 0);
+            assert_eq!(CStr::from_ptr(again.as_ptr()), c"Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID");
+
+            for wrong in [
+                c"",
+                c"Yne@$",
+                c"Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hI\"",
+                c"#####################################000",
+            ] {
+                assert_eq!(zmq_curve_public(again.as_mut_ptr(), wrong.as_ptr()), -1);
+                assert_eq!(zmq_errno(), libc::EINVAL);
+            }
+            let null = std::ptr::null_mut();
+            assert_eq!(zmq_curve_public(null, secret.as_ptr()), -1);
+            assert_eq!(zmq_errno(), libc::EFAULT);
+            assert_eq!(zmq_curve_public(again.as_mut_ptr(), null), -1);
+            assert_eq!(zmq_errno(), libc::EFAULT);
+            assert_eq!(zmq_curve_keypair(null, secret.as_mut_ptr()), -1);
+            assert_eq!(zmq_errno(), libc::EFAULT);
+        }
     }
 
     #[test]

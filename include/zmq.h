@@ -472,10 +472,13 @@ ZMQ_EXPORT char *zmq_z85_encode(char *dest, const uint8_t *data, size_t size);
 /* Decodes Z85 text, whose length is a multiple of 5; returns `dest`, or null (zmq_z85_decode(3)). */
 ZMQ_EXPORT uint8_t *zmq_z85_decode(uint8_t *dest, const char *string);
 
-/* Makes a pair of CURVE keys, each 40 characters of Z85 and a zero (zmq_curve_keypair(3)). ENOTSUP: not built in. */
+/*
+ Makes a pair of CURVE keys, each 40 characters of Z85 and a zero (zmq_curve_keypair(3)). EFAULT for null; else what the
+ system says if it has no random bytes.
+ */
 ZMQ_EXPORT int zmq_curve_keypair(char *z85_public_key, char *z85_secret_key);
 
-/* The public key that goes with a secret one (zmq_curve_public(3)). ENOTSUP: not built in. */
+/* The public key that goes with a secret one (zmq_curve_public(3)). EINVAL if that isn't 40 characters of Z85, EFAULT for null. */
 ZMQ_EXPORT int zmq_curve_public(char *z85_public_key, const char *z85_secret_key);
 
 /* A new counter, at 0 (zmq_atomic_counter_new(3)). */

@@ -20,5 +20,7 @@ pub mod security;
 #[allow(unsafe_code)]
 pub mod sys;
 pub mod transport;
+#[allow(unsafe_code)]
+pub mod vectors;
 pub mod z85;
 pub mod zmtp;

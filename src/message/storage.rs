@@ -317,6 +317,21 @@ impl Message {
         }
     }
 
+    /// Cuts the first `len` bytes of the body off, or all if there are fewer.
+    pub fn remove_front(&mut self, len: usize) {
+        let left = self.len().saturating_sub(len);
+        if self.is_inline() {
+            let len = self.len() - left;
+            self.data_mut().copy_within(len.., 0);
+            self.truncate(left);
+        } else {
+            let outline = self.outline();
+            let data = outline.data.wrapping_add(outline.len - left);
+            // SAFETY: as in `outlined`.
+            unsafe { (&raw mut self.body).cast::<Outline>().write(Outline { data, len: left, ..outline }) };
+        }
+    }
+
     /// A second message with the same body, metadata, group and flags. Bodies that aren't inline aren't copied, but shared.
     #[inline]
     pub fn share(&mut self) -> Message {

@@ -84,6 +84,23 @@ fn with_size_can_be_filled() {
 }
 
 #[test]
+fn the_front_can_be_cut_off() {
+    for size in sizes() {
+        for cut in [0, 1, 16, size / 2, size, size + 1] {
+            let body = pattern(size);
+            let mut message = Message::from_slice(&body).unwrap();
+            message.set_more(true);
+            message.remove_front(cut);
+            assert_eq!(message.data(), &body[cut.min(size)..]);
+            assert!(message.more());
+            let copy = message.share();
+            drop(message);
+            assert_eq!(copy.data(), &body[cut.min(size)..]);
+        }
+    }
+}
+
+#[test]
 fn take_moves_everything() {
     let metadata = Metadata::builder().build();
     for size in sizes() {

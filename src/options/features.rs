@@ -26,7 +26,7 @@ impl Features {
     /// What this build of the library has.
     pub const BUILT_IN: Self = Self {
         plain: true,
-        curve: false,
+        curve: true,
         gssapi: false,
         zap: true,
         socks: true,

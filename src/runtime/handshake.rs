@@ -2,6 +2,7 @@
 
 use crate::metadata::Metadata;
 use crate::options::{MechanismKind, Options};
+use crate::security::curve::{self, keys::SecretKey};
 use crate::security::null::Null;
 use crate::security::plain;
 use crate::security::zap::Zap;
@@ -43,8 +44,15 @@ fn mechanism(options: &Options) -> Box<dyn Mechanism> {
         (MechanismKind::Plain, false) => {
             Box::new(plain::Client::new(&options.plain_username, &options.plain_password))
         }
+        (MechanismKind::Curve, true) => {
+            Box::new(curve::Server::new(SecretKey::new(&options.curve_secretkey), zap))
+        }
+        (MechanismKind::Curve, false) => {
+            let secret = SecretKey::new(&options.curve_secretkey);
+            Box::new(curve::Client::new(options.curve_publickey, secret, options.curve_serverkey))
+        }
         // Options that would choose a mechanism which isn't built in are refused. If one came here all the same, nobody is let in.
-        (MechanismKind::Curve | MechanismKind::Gssapi, _) => Box::new(Null::new(Zap::NoDomain)),
+        (MechanismKind::Gssapi, _) => Box::new(Null::new(Zap::NoDomain)),
     }
 }
 

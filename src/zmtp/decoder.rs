@@ -265,15 +265,20 @@ impl Decoder {
             return Ok(false);
         };
         *used += size;
-        if header.flags & frame::COMMAND == 0 && self.unseal.is_none() && self.groups.is_none() {
-            out.assign(body).map_err(ProtocolError::silent)?;
-            if header.flags & frame::MORE != 0 {
+        let flags = match &mut self.unseal {
+            None => {
+                out.assign(body).map_err(ProtocolError::silent)?;
+                header.flags
+            }
+            Some(unseal) => unseal.unseal(body, out)?,
+        };
+        if flags & frame::COMMAND == 0 && self.groups.is_none() {
+            if flags & frame::MORE != 0 {
                 out.set_more(true);
             }
             return Ok(true);
         }
-        let message = Message::from_slice(body).map_err(ProtocolError::silent)?;
-        Ok(match self.finish(header.flags, message)? {
+        Ok(match self.finish(flags, std::mem::take(out))? {
             Some(message) => {
                 *out = message;
                 true
@@ -286,17 +291,20 @@ impl Decoder {
     fn complete(&mut self) -> Result<Option<Message>, ProtocolError> {
         self.set_short();
         match self.partial.take() {
-            Some(partial) => self.finish(partial.flags, partial.message),
+            Some(Partial { message, flags, .. }) => {
+                let (flags, message) = match &mut self.unseal {
+                    Some(unseal) => unseal.unseal_in_place(message)?,
+                    None => (flags, message),
+                };
+                self.finish(flags, message)
+            }
             None => Ok(None),
         }
     }
 
-    /// What a frame means; `None` if nothing.
-    fn finish(&mut self, mut flags: u8, mut message: Message) -> Result<Option<Message>, ProtocolError> {
+    /// What a frame means, unsealed; `None` if nothing.
+    fn finish(&mut self, flags: u8, mut message: Message) -> Result<Option<Message>, ProtocolError> {
         let Some(accepts) = self.accepts else { return Ok(Some(message)) };
-        if let Some(unseal) = &mut self.unseal {
-            (flags, message) = unseal.unseal(flags, message)?;
-        }
         if flags & frame::COMMAND != 0 {
             return command::parse(message.data(), accepts).map_err(ProtocolError::silent);
         }

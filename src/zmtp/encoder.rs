@@ -107,15 +107,10 @@ impl Encoder {
             out.extend_from_slice(body);
             return;
         };
-        // How large a sealed frame gets is known when it is sealed. The header is written for the plain size first;
-        // at most once in a blue moon, around 255 bytes, another form of header has to take its place.
-        let start = out.len();
-        frame::write(version, 0, size, out);
-        let sealed = out.len();
+        let sealed = seal.sealed_size(size);
+        out.reserve(frame::MAX_HEADER + sealed);
+        frame::write(version, 0, sealed, out);
         seal.seal(flags, parts, out);
-        let mut header = Vec::with_capacity(frame::MAX_HEADER);
-        frame::write(version, 0, out.len() - sealed, &mut header);
-        out.splice(start..sealed, header);
     }
 }
 
@@ -244,6 +239,10 @@ mod tests {
     struct Tag;
 
     impl Seal for Tag {
+        fn sealed_size(&self, size: usize) -> usize {
+            size + 4
+        }
+
         fn seal(&mut self, flags: u8, parts: [&[u8]; 2], out: &mut Vec<u8>) {
             out.push(flags);
             out.extend(parts.concat());

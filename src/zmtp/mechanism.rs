@@ -79,18 +79,28 @@ pub struct Codec {
 
 /// Protects what is sent.
 pub trait Seal: Send {
+    /// How long the body of a frame gets that carries `size` bytes.
+    fn sealed_size(&self, size: usize) -> usize;
+
     /// Appends the body of the frame that carries `parts`, one after the other, and their `flags`
-    /// ([`super::frame::MORE`], [`super::frame::COMMAND`]).
+    /// ([`super::frame::MORE`], [`super::frame::COMMAND`]): as many bytes as [`Self::sealed_size`] says.
     fn seal(&mut self, flags: u8, parts: [&[u8]; 2], out: &mut Vec<u8>);
 }
 
 /// Opens what arrives.
 pub trait Unseal: Send {
-    /// The flags and the body inside `frame`, the body of a frame that arrived with `flags`.
+    /// Puts what is inside `frame`, the body of a frame that arrived, in `out`, and says with which flags it was sent. (Those
+    /// that the frame itself bears are nobody's word.)
     ///
     /// # Errors
-    /// [`ProtocolError`] if it isn't genuine.
-    fn unseal(&mut self, flags: u8, frame: Message) -> Result<(u8, Message), ProtocolError>;
+    /// [`ProtocolError`] if it isn't genuine, or memory is short.
+    fn unseal(&mut self, frame: &[u8], out: &mut Message) -> Result<u8, ProtocolError>;
+
+    /// As [`Self::unseal`], for a frame's body that has memory of its own.
+    ///
+    /// # Errors
+    /// As for [`Self::unseal`].
+    fn unseal_in_place(&mut self, frame: Message) -> Result<(u8, Message), ProtocolError>;
 }
 
 /// A question to the ZAP handler: what the mechanism knows of it (RFC 27, "Request").
