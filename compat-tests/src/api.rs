@@ -30,6 +30,14 @@ pub struct Api {
     msg_recv: unsafe extern "C" fn(*mut Message, *mut c_void, c_int) -> c_int,
     msg_close: unsafe extern "C" fn(*mut Message) -> c_int,
     errno: unsafe extern "C" fn() -> c_int,
+    drafts: Option<Drafts>,
+}
+
+/// Draft functions, which not every build exports.
+struct Drafts {
+    connect_peer: unsafe extern "C" fn(*mut c_void, *const c_char) -> u32,
+    msg_routing_id: unsafe extern "C" fn(*mut Message) -> u32,
+    msg_set_routing_id: unsafe extern "C" fn(*mut Message, u32) -> c_int,
 }
 
 /// A socket's handle.
@@ -63,7 +71,17 @@ impl Api {
                 unsafe { std::mem::transmute(find($name)?) }
             };
         }
+        let drafts = if find(c"zmq_connect_peer").is_ok() {
+            Some(Drafts {
+                connect_peer: function!(c"zmq_connect_peer"),
+                msg_routing_id: function!(c"zmq_msg_routing_id"),
+                msg_set_routing_id: function!(c"zmq_msg_set_routing_id"),
+            })
+        } else {
+            None
+        };
         Ok(Self {
+            drafts,
             ctx_new: function!(c"zmq_ctx_new"),
             ctx_term: function!(c"zmq_ctx_term"),
             socket: function!(c"zmq_socket"),
@@ -152,14 +170,28 @@ impl Api {
         self.check(unsafe { (self.connect)(socket.0, endpoint.as_ptr()) })
     }
 
-    /// Sends one part.
-    pub fn send(&self, socket: Socket, part: &[u8], flags: c_int) -> Result<c_int, Errno> {
+    /// `zmq_connect_peer`
+    #[allow(dead_code)] // not every program that has this module connects so
+    pub fn connect_peer(&self, socket: Socket, endpoint: &str) -> Result<u32, Errno> {
+        let endpoint = CString::new(endpoint).map_err(|_| libc::EINVAL)?;
+        let drafts = self.drafts.as_ref().ok_or(libc::ENOSYS)?;
+        // SAFETY: an open socket and a terminated string.
+        let route = unsafe { (drafts.connect_peer)(socket.0, endpoint.as_ptr()) };
+        self.check(if route == 0 { -1 } else { 0 })?;
+        Ok(route)
+    }
+
+    /// Sends one part to the peer with a routing id; 0: without one.
+    pub fn send_to(&self, socket: Socket, route: u32, part: &[u8], flags: c_int) -> Result<c_int, Errno> {
         let mut message = Message([0; 64]);
         // SAFETY: the message is initialised first, its body has the part's size, and it is closed if it wasn't taken.
         unsafe {
             self.check((self.msg_init_size)(&mut message, part.len()))?;
             let data = (self.msg_data)(&mut message).cast::<u8>();
             std::ptr::copy_nonoverlapping(part.as_ptr(), data, part.len());
+            if let Some(drafts) = self.drafts.as_ref().filter(|_| route != 0) {
+                (drafts.msg_set_routing_id)(&mut message, route);
+            }
             let sent = self.check((self.msg_send)(&mut message, socket.0, flags));
             if sent.is_err() {
                 (self.msg_close)(&mut message);
@@ -170,6 +202,15 @@ impl Api {
 
     /// Receives one part, and hands it to `look`. The second value tells whether there are more.
     pub fn recv<T>(&self, socket: Socket, look: impl FnOnce(&[u8]) -> T) -> Result<(T, bool), Errno> {
+        self.recv_from(socket, look).map(|(_, seen, more)| (seen, more))
+    }
+
+    /// As `recv`; the routing id that the message carries comes first.
+    pub fn recv_from<T>(
+        &self,
+        socket: Socket,
+        look: impl FnOnce(&[u8]) -> T,
+    ) -> Result<(u32, T, bool), Errno> {
         let mut message = Message([0; 64]);
         // SAFETY: the message is initialised first, and its body is looked at before it is closed.
         unsafe {
@@ -178,7 +219,9 @@ impl Api {
                 let size = (self.msg_size)(&message);
                 let data = (self.msg_data)(&mut message).cast::<u8>();
                 let body = if size == 0 { &[][..] } else { std::slice::from_raw_parts(data, size) };
-                (look(body), (self.msg_more)(&message) != 0)
+                let seen = look(body);
+                let route = self.drafts.as_ref().map_or(0, |drafts| (drafts.msg_routing_id)(&mut message));
+                (route, seen, (self.msg_more)(&message) != 0)
             });
             (self.msg_close)(&mut message);
             received

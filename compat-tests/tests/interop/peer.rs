@@ -16,11 +16,24 @@ const MORE: c_int = 2;
 const EVENTS: c_int = 15;
 /// `ZMQ_LAST_ENDPOINT`
 const LAST_ENDPOINT: c_int = 32;
+/// `ZMQ_SERVER`
+const SERVER: c_int = 12;
+/// `ZMQ_PEER`
+const PEER: c_int = 19;
+
+/// A socket.
+#[derive(Clone, Copy)]
+struct Open {
+    socket: Socket,
+    kind: c_int,
+    /// Where a type that addresses its peers by number sends to: who was connected to, or heard last.
+    route: u32,
+}
 
 struct Peer {
     api: Api,
     context: Context,
-    sockets: HashMap<String, Socket>,
+    sockets: HashMap<String, Open>,
 }
 
 /// Runs until standard input ends.
@@ -50,12 +63,14 @@ impl Peer {
         match words {
             ["term"] => self.api.term(self.context).map(|_| String::new()),
             ["socket", name, kind] => {
-                let socket = self.api.socket(self.context, number(kind)?)?;
-                self.sockets.insert((*name).to_owned(), socket);
+                let kind = number(kind)?;
+                let socket = self.api.socket(self.context, kind)?;
+                self.sockets.insert((*name).to_owned(), Open { socket, kind, route: 0 });
                 Ok(String::new())
             }
             [command, name, arguments @ ..] => {
-                let socket = *self.sockets.get(*name).ok_or(libc::ENOENT)?;
+                let open = self.sockets.get_mut(*name).ok_or(libc::ENOENT)?;
+                let socket = open.socket;
                 match (*command, arguments) {
                     ("close", []) => {
                         self.sockets.remove(*name);
@@ -73,32 +88,47 @@ impl Peer {
                         self.api.bind(socket, endpoint)?;
                         self.api.text(socket, LAST_ENDPOINT)
                     }
+                    ("connect", [endpoint]) if open.kind == PEER => {
+                        open.route = self.api.connect_peer(socket, endpoint)?;
+                        Ok(String::new())
+                    }
                     ("connect", [endpoint]) => self.api.connect(socket, endpoint).map(|_| String::new()),
-                    ("send", frames) => self.send(socket, frames).map(|()| String::new()),
+                    ("send", frames) => open.send(&self.api, frames).map(|()| String::new()),
                     ("events", []) => self.api.number(socket, EVENTS).map(|events| events.to_string()),
-                    ("recv", []) => self.recv(socket),
-                    ("gather", [size]) => self.gather(socket, size.parse().map_err(|_| libc::EINVAL)?),
-                    ("burst", [count]) => self.burst(socket, number(count)?),
-                    ("count", [count]) => self.count(socket, number(count)?),
+                    ("recv", []) => open.recv(&self.api),
+                    ("gather", [size]) => open.gather(&self.api, size.parse().map_err(|_| libc::EINVAL)?),
+                    ("burst", [count]) => open.burst(&self.api, number(count)?),
+                    ("count", [count]) => open.count(&self.api, number(count)?),
                     _ => Err(libc::ENOSYS),
                 }
             }
             _ => Err(libc::ENOSYS),
         }
     }
+}
 
-    fn send(&self, socket: Socket, frames: &[&str]) -> Result<(), Errno> {
+impl Open {
+    /// Receives one part, and remembers who it is from.
+    fn part<T>(&mut self, api: &Api, look: impl FnOnce(&[u8]) -> T) -> Result<(T, bool), Errno> {
+        let (route, seen, more) = api.recv_from(self.socket, look)?;
+        if matches!(self.kind, SERVER | PEER) {
+            self.route = route;
+        }
+        Ok((seen, more))
+    }
+
+    fn send(&mut self, api: &Api, frames: &[&str]) -> Result<(), Errno> {
         for (index, frame) in frames.iter().enumerate() {
             let bytes = Frame::parse(frame).ok_or(libc::EINVAL)?.bytes();
-            self.api.send(socket, &bytes, if index + 1 < frames.len() { MORE } else { 0 })?;
+            api.send_to(self.socket, self.route, &bytes, if index + 1 < frames.len() { MORE } else { 0 })?;
         }
         Ok(())
     }
 
-    fn recv(&self, socket: Socket) -> Result<String, Errno> {
+    fn recv(&mut self, api: &Api) -> Result<String, Errno> {
         let mut frames = Vec::new();
         loop {
-            let (frame, more) = self.api.recv(socket, report)?;
+            let (frame, more) = self.part(api, report)?;
             frames.push(frame);
             if !more {
                 return Ok(frames.join(" "));
@@ -107,33 +137,33 @@ impl Peer {
     }
 
     /// Receives from a STREAM socket until there are `size` bytes, and reports them as one part.
-    fn gather(&self, socket: Socket, size: usize) -> Result<String, Errno> {
+    fn gather(&mut self, api: &Api, size: usize) -> Result<String, Errno> {
         let mut bytes = Vec::with_capacity(size);
         while bytes.len() < size {
-            self.api.recv(socket, |_| ())?;
-            self.api.recv(socket, |part| bytes.extend_from_slice(part))?;
+            api.recv(self.socket, |_| ())?;
+            api.recv(self.socket, |part| bytes.extend_from_slice(part))?;
         }
         Ok(report(&bytes))
     }
 
     /// Sends that many small numbered messages.
-    fn burst(&self, socket: Socket, count: c_int) -> Result<String, Errno> {
+    fn burst(&mut self, api: &Api, count: c_int) -> Result<String, Errno> {
         for number in 0..count {
             // Between 4 and 67 bytes: both what fits into a message and what doesn't.
             let mut bytes = number.to_le_bytes().to_vec();
             bytes.resize(4 + number as usize % 64, b'.');
-            self.api.send(socket, &bytes, 0)?;
+            api.send_to(self.socket, self.route, &bytes, 0)?;
         }
         Ok(String::new())
     }
 
     /// Receives what `burst` sent, in that order.
-    fn count(&self, socket: Socket, count: c_int) -> Result<String, Errno> {
+    fn count(&mut self, api: &Api, count: c_int) -> Result<String, Errno> {
         for number in 0..count {
             let expected = |part: &[u8]| {
                 part.len() == 4 + number as usize % 64 && part.starts_with(&number.to_le_bytes())
             };
-            if !self.api.recv(socket, expected)?.0 {
+            if !self.part(api, expected)?.0 {
                 return Ok(format!("message {number} is another"));
             }
         }

@@ -16,7 +16,7 @@ const MULTIPART: [&[usize]; 4] = [&[0, 1, 255, 256], &[8192, 0, 65_536, 0], &[34
 const BURST: usize = 5_000;
 
 /// The pairs of types that may talk to each other. Each is run both ways round.
-const PAIRS: [(Kind, Kind); 13] = [
+const PAIRS: [(Kind, Kind); 17] = [
     (Kind::Pair, Kind::Pair),
     (Kind::Pub, Kind::Sub),
     (Kind::Pub, Kind::Xsub),
@@ -30,6 +30,10 @@ const PAIRS: [(Kind, Kind); 13] = [
     (Kind::Router, Kind::Router),
     (Kind::Push, Kind::Pull),
     (Kind::Stream, Kind::Stream),
+    (Kind::Client, Kind::Server),
+    (Kind::Scatter, Kind::Gather),
+    (Kind::Peer, Kind::Peer),
+    (Kind::Channel, Kind::Channel),
 ];
 
 /// What is done with a pair.
@@ -107,7 +111,12 @@ impl Scenario {
     }
 }
 
-fn payloads() -> Vec<Vec<Frame>> {
+/// Whether the types send messages of several parts.
+fn has_parts(wire: &Wire) -> bool {
+    (wire.kind(Side::Bound) as i32) < Kind::Server as i32
+}
+
+fn payloads(wire: &Wire) -> Vec<Vec<Frame>> {
     let mut seed = 0;
     let mut frame = |size: usize| {
         seed += 1;
@@ -116,7 +125,17 @@ fn payloads() -> Vec<Vec<Frame>> {
     let single: Vec<_> = SIZES.iter().map(|size| vec![frame(*size)]).collect();
     let multipart: Vec<_> =
         MULTIPART.iter().map(|sizes| sizes.iter().map(|size| frame(*size)).collect()).collect();
-    [single, multipart].concat()
+    if has_parts(wire) { [single, multipart].concat() } else { single }
+}
+
+/// The side that sends, if it is a pipeline.
+fn pusher(wire: &Wire) -> Option<Side> {
+    wire.side_of(Kind::Push).or(wire.side_of(Kind::Scatter))
+}
+
+/// The side that has to speak first, since the other one has to know it.
+fn first(wire: &Wire) -> Side {
+    wire.side_of(Kind::Dealer).or(wire.side_of(Kind::Client)).unwrap_or(Side::Connected)
 }
 
 /// The side that publishes, if it is that family.
@@ -137,18 +156,17 @@ fn messages(wire: &mut Wire) -> Step<()> {
         publications(wire, publisher)
     } else if let Some(client) = client(wire) {
         requests(wire, client)
-    } else if let Some(push) = wire.side_of(Kind::Push) {
-        wire.stream(push, &payloads())?;
+    } else if let Some(push) = pusher(wire) {
+        wire.stream(push, &payloads(wire))?;
         burst(wire, push)
     } else {
-        // The dealer first: the router has to know it.
-        let first = wire.side_of(Kind::Dealer).unwrap_or(Side::Connected);
+        let first = first(wire);
         if wire.kind(first) == Kind::Router {
             wire.get_through(first)?;
             wire.get_through(first.other())?;
         }
-        wire.stream(first, &payloads())?;
-        wire.stream(first.other(), &payloads())?;
+        wire.stream(first, &payloads(wire))?;
+        wire.stream(first.other(), &payloads(wire))?;
         if wire.side_of(Kind::Router).is_none() {
             burst(wire, first)?;
             burst(wire, first.other())?;
@@ -158,7 +176,7 @@ fn messages(wire: &mut Wire) -> Step<()> {
 }
 
 fn requests(wire: &mut Wire, client: Side) -> Step<()> {
-    for payload in payloads() {
+    for payload in payloads(wire) {
         wire.stream(client, std::slice::from_ref(&payload))?;
         wire.stream(client.other(), &[payload])?;
     }
@@ -184,7 +202,7 @@ fn publications(wire: &mut Wire, publisher: Side) -> Step<()> {
     if has_xpub {
         wire.expect(publisher, &[Frame::of([1])])?;
     }
-    wire.stream(publisher, &payloads())?;
+    wire.stream(publisher, &payloads(wire))?;
 
     // From everything to one topic: first the topic is added, then everything is removed.
     let topic = b"topic with more than enough bytes to be no small message".to_vec();
@@ -262,10 +280,10 @@ fn contact(wire: &mut Wire) -> Step<()> {
     if let Some(client) = client(wire) {
         return wire.get_request_through(client);
     }
-    if let Some(push) = wire.side_of(Kind::Push) {
+    if let Some(push) = pusher(wire) {
         return wire.get_through(push);
     }
-    let first = wire.side_of(Kind::Dealer).unwrap_or(Side::Connected);
+    let first = first(wire);
     wire.get_through(first)?;
     wire.get_through(first.other())
 }

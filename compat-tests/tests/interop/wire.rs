@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::control::{Control, Failure, Step, option};
 use crate::frame::Frame;
 
-/// The stable socket types, with zmq.h's numbers.
+/// The socket types that talk to one peer at a time over tcp and ipc, with zmq.h's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // the names are zmq.h's
 pub enum Kind {
@@ -21,6 +21,12 @@ pub enum Kind {
     Xpub = 9,
     Xsub = 10,
     Stream = 11,
+    Server = 12,
+    Client = 13,
+    Gather = 16,
+    Scatter = 17,
+    Peer = 19,
+    Channel = 20,
 }
 
 /// Which of the two: the socket that is bound, or the one that is connected.
