@@ -1,7 +1,6 @@
 //! Security through the C ABI: the ZAP handler's part in it (RFC 27), and the mechanisms. What upstream's tests don't look at: every
 //! status and every malformed field, handlers that go, answer late or never, and peers that say wrong things at each point of a handshake.
 
-#[allow(dead_code)]
 #[path = "../sessions/watch.rs"]
 mod watch;
 #[allow(dead_code)]

@@ -169,6 +169,9 @@ fn a_conversation_byte_by_byte_and_in_random_chunks_is_understood() {
     }
 }
 
+/// What it is called, what the peer says, and what the server's monitor says of it.
+type Case = (String, Vec<Vec<u8>>, (i32, u64));
+
 /// What the server's monitor says of a peer that says all this, one after the other, each after an answer has come.
 fn outcome(bystanders: &Bystanders, said: &[Vec<u8>]) -> (i32, u64) {
     let mut stream = bystanders.dial();
@@ -200,7 +203,7 @@ fn every_wrong_field_ends_the_connection_with_its_event() {
     let silent = (ZMQ_EVENT_DISCONNECTED, 0);
     let welcomed = |rest: Vec<u8>| vec![greeting(), hello(), rest];
     let begun = |rest: Vec<u8>| vec![greeting(), rest];
-    let mut cases: Vec<(String, Vec<Vec<u8>>, (i32, u64))> = Vec::new();
+    let mut cases: Vec<Case> = Vec::new();
     let mut case = |name: &str, said, expected| cases.push((name.to_owned(), said, expected));
 
     case("another mechanism", vec![crate::wire::greeting()], protocol(MISMATCH));
@@ -261,7 +264,6 @@ fn every_wrong_field_ends_the_connection_with_its_event() {
         (ZMQ_EVENT_HANDSHAKE_FAILED_AUTH, 400),
     );
     case("a length that nobody has", begun([&[6_u8][..], &u64::MAX.to_be_bytes()].concat()), silent);
-    drop(case);
     for (name, said, expected) in &cases {
         assert_eq!(outcome(&bystanders, said), *expected, "{name}");
         bystanders.go_on();
