@@ -6,27 +6,41 @@ use crate::security::curve::{self, keys::SecretKey};
 use crate::security::null::Null;
 use crate::security::plain;
 use crate::security::zap::Zap;
-use crate::transport::Stream;
+use crate::sys::random;
+use crate::transport::{Stream, WebSocket};
 use crate::zmtp::mechanism::{Mechanism, Peer};
+use crate::zmtp::websocket::{self, Side};
 use crate::zmtp::{Decoder, Encoder, Established, Handshake, HandshakeConfig, Version};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
-/// A handshake as the options say.
-pub fn begin(options: &Options) -> Handshake {
+/// A handshake as the options and the transport say.
+pub fn begin(options: &Options, stream: &Stream) -> Handshake {
     Handshake::new(HandshakeConfig {
         socket_type: options.socket_type,
         routing_id: options.routing_id.clone(),
         mechanism: mechanism(options),
         max_msg_size: options.maxmsgsize,
         metadata: options.metadata.clone(),
+        websocket: stream.websocket().map(|websocket| upgrade(websocket, options)),
     })
+}
+
+fn upgrade(websocket: &WebSocket, options: &Options) -> websocket::Config {
+    let side = match &websocket.host {
+        Some(host) => Side::Client { host: host.clone(), path: websocket.path.clone() },
+        None => Side::Server,
+    };
+    websocket::Config { side, random: random::fill, wants_routing_id: options.recv_routing_id }
 }
 
 /// What is there instead of a handshake's outcome on a raw connection.
 pub fn skip(options: &Options) -> Established {
     Established {
         version: Version::V1,
+        has_mechanism: false,
+        has_heartbeats: false,
+        routing_id_follows: false,
         decoder: Decoder::raw(usize::try_from(options.in_batch_size).unwrap_or(1)),
         encoder: Encoder::raw(),
         peer: Peer::default(),

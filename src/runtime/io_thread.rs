@@ -16,6 +16,7 @@ use crate::pipe::PipeEnd;
 use crate::sys::{thread, time};
 use crate::transport::udp::Datagrams;
 use crate::transport::{Connector, Listener};
+use crate::zmtp::HandshakeEvent;
 use crate::zmtp::mechanism::ZapRequest;
 use mio::event::Event;
 use mio::unix::SourceFd;
@@ -75,6 +76,10 @@ pub enum IoCommand {
     Read(Arc<Connection>),
     /// A handshake is done.
     Established { session: SessionId, connection: u64 },
+    /// A handshake has something to tell monitors, and goes on.
+    HandshakeEvent { session: SessionId, connection: u64, event: HandshakeEvent },
+    /// The peer has said that it closes the connection.
+    PeerCloses { session: SessionId, connection: u64, message: Message },
     /// A connection has ended.
     Failed { session: SessionId, connection: u64, failure: Failure },
     /// Everything that a closed pipe had left is written.
@@ -314,6 +319,12 @@ impl IoThread {
             IoCommand::Read(connection) => connection.drive_read(false, IO_BUDGET),
             IoCommand::Established { session, connection } => {
                 self.with_session(session, |session, now| session.established(connection, now));
+            }
+            IoCommand::HandshakeEvent { session, connection, event } => {
+                self.with_session(session, |session, _| session.handshake_event(connection, event));
+            }
+            IoCommand::PeerCloses { session, connection, message } => {
+                self.with_session(session, |session, now| session.peer_closes(connection, message, now));
             }
             IoCommand::Failed { session, connection, failure } => {
                 self.with_session(session, |session, now| session.failed(connection, failure, now));

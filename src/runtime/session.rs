@@ -22,8 +22,8 @@ use crate::pattern::ReplyFrames;
 use crate::pipe::{Marks, PipeEnd, pipe};
 use crate::transport::udp::Datagrams;
 use crate::transport::{Attempt, Connector, Stream, Tunnel};
-use crate::zmtp::Established;
 use crate::zmtp::heartbeat::{Due, Heartbeat, HeartbeatConfig};
+use crate::zmtp::{Established, HandshakeEvent};
 use mio::event::Event;
 use mio::unix::SourceFd;
 use std::os::fd::AsRawFd;
@@ -213,19 +213,21 @@ impl Session {
         let Some(link) = self.link.clone() else { return Verdict::Live };
         let sizes = BatchSizes::from_options(&owner.options);
         let (group, mailbox) = (owner.group.clone(), owner.mailbox.clone());
+        // A WebSocket always has frames.
+        let raw = owner.options.raw_socket && stream.websocket().is_none();
         let connection = owner.group.insert(|token| {
-            if owner.options.raw_socket {
+            if raw {
                 let established = handshake::skip(&owner.options);
                 return Connection::raw(token, group, link, mailbox, stream, established, sizes);
             }
-            let start = handshake::begin(&owner.options);
+            let start = handshake::begin(&owner.options, &stream);
             Connection::new(token, group, link, mailbox, stream, start, sizes)
         });
         self.connection = Some(connection.clone());
         self.open = false;
         let handshake_ivl = owner.options.handshake_ivl;
         let token = connection.token;
-        if owner.options.raw_socket {
+        if raw {
             return self.established(token, now);
         }
         self.handshake_until = u64::try_from(handshake_ivl).ok().filter(|&ms| ms > 0).map(|ms| now + ms * MS);
@@ -279,17 +281,17 @@ impl Session {
         }
         let Some(connection) = self.connection.clone() else { return Verdict::Live };
         let Some(established) = connection.take_established() else { return Verdict::Live };
-        let Established { version, decoder, encoder, peer, subscribe_to_all } = established;
+        let Established { decoder, encoder, peer, subscribe_to_all, .. } = established;
         self.handshake_until = None;
         self.unwatch();
         connection.announce();
         let options = self.owner.options.clone();
-        let raw = options.raw_socket;
-        self.has_mechanism = version.has_mechanism() && !raw;
+        let raw = options.raw_socket && connection.stream().websocket().is_none();
+        self.has_mechanism = established.has_mechanism;
         let metadata = handshake::metadata(&peer, connection.stream());
         let reused = self.parked.is_some();
         let Some(mut end) = self.attach(&connection, &metadata, subscribe_to_all) else { return self.end() };
-        if options.recv_routing_id && !raw {
+        if options.recv_routing_id && !raw && !established.routing_id_follows {
             let mut id = Message::from_slice(&peer.routing_id).unwrap_or_default();
             id.set_kind(Kind::RoutingId);
             end.outbound.push(id);
@@ -306,8 +308,10 @@ impl Session {
             // As such a peer would say if it could: it wants everything. A new pipe begins with that.
             end.outbound.push(Message::from_slice(&[1]).unwrap_or_default());
         }
-        if self.has_mechanism {
+        if established.has_heartbeats {
             self.heartbeat = self.new_heartbeat(now);
+        }
+        if self.has_mechanism {
             self.emit(event::HANDSHAKE_SUCCEEDED, 0);
         }
         self.open = true;
@@ -392,6 +396,25 @@ impl Session {
             }
         }
         Verdict::Live
+    }
+
+    /// The handshake has something to tell monitors, and goes on.
+    pub fn handshake_event(&mut self, token: u64, event: HandshakeEvent) -> Verdict {
+        if self.is_current(token) {
+            self.emit_handshake(event);
+        }
+        Verdict::Live
+    }
+
+    /// The peer closes the connection by a frame, which is answered with the same.
+    pub fn peer_closes(&mut self, token: u64, close: Message, now: u64) -> Verdict {
+        if !self.is_current(token) {
+            return Verdict::Live;
+        }
+        if let Some(connection) = &self.connection {
+            connection.send_command(close);
+        }
+        self.failed(token, Failure::Transport(Error::ConnectionReset), now)
     }
 
     fn beat(&mut self, now: u64) -> Verdict {

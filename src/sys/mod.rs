@@ -35,6 +35,7 @@ pub mod membarrier;
 mod place;
 pub mod poll;
 mod primitive;
+pub mod random;
 pub mod sockopt;
 pub mod thread;
 mod thread_token;

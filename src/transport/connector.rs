@@ -1,12 +1,13 @@
 //! Connecting.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::Arc;
 
 use socket2::{SockAddr, Socket};
 
 use super::socks::Exchange;
 use super::tls::ClientTls;
-use super::{Scheme, Stream, Tunnel, Unopened, ipc, tcp};
+use super::{Scheme, Stream, Tunnel, Unopened, WebSocket, ipc, tcp, ws};
 use crate::error::{Error, Result};
 use crate::options::Options;
 
@@ -24,6 +25,8 @@ enum Target {
     /// Resolved anew for each attempt: names and interfaces change.
     Tcp(String),
     Ipc(SockAddr),
+    /// Host and port, likewise, and what is asked for there.
+    WebSocket(String, Arc<WebSocket>),
 }
 
 /// An attempt to connect. When its descriptor becomes writable, it has succeeded or failed.
@@ -32,6 +35,7 @@ pub struct Attempt {
     socket: Socket,
     tcp: bool,
     connected: bool,
+    websocket: Option<Arc<WebSocket>>,
     /// What is to be said to the proxy, if the connection is to one.
     exchange: Option<Box<Exchange>>,
     tls: Option<ClientTls>,
@@ -48,7 +52,7 @@ pub enum Reached {
 
 impl Connector {
     /// Checks an address. Of tcp's only the characters are looked at, so whether a host exists or a port
-    /// is in range shows in [`Connector::start`].
+    /// is in range shows in [`Connector::start`]. A WebSocket's is looked up.
     ///
     /// Of the options, those of wss count now.
     ///
@@ -56,18 +60,25 @@ impl Connector {
     /// streams.
     pub fn new(scheme: Scheme, address: &str, options: &Options) -> Result<Self> {
         let tls = if scheme == Scheme::Wss { Some(ClientTls::new(options)?) } else { None };
+        let mut endpoint = format!("{}://{address}", scheme.name());
         let target = match scheme {
             Scheme::Tcp => {
                 tcp::check_connect_address(address)?;
                 Target::Tcp(address.to_owned())
             }
             Scheme::Ipc => Target::Ipc(ipc::parse(address)?),
+            Scheme::Ws | Scheme::Wss => {
+                let (name, websocket) = ws::check_connect_address(scheme, address, options.ipv6)?;
+                endpoint = name;
+                let host_and_port = ws::Address::parse(address)?.host_and_port;
+                Target::WebSocket(host_and_port.to_owned(), Arc::new(websocket))
+            }
             _ => return Err(Error::ProtocolNotSupported),
         };
-        Ok(Self { target, endpoint: format!("{}://{address}", scheme.name()), tls })
+        Ok(Self { target, endpoint, tls })
     }
 
-    /// The endpoint as `ZMQ_LAST_ENDPOINT` gives it after `zmq_connect`: as it was given.
+    /// The endpoint as `ZMQ_LAST_ENDPOINT` gives it after `zmq_connect`: as it was given, but a WebSocket's always has a path.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
@@ -91,7 +102,7 @@ impl Connector {
     /// Errors: `EINVAL` for an unknown host or a bad port, `ENODEV` for an unknown source address, and what
     /// `socket`(2), `bind`(2) and `connect`(2) say. All of them may be over at the next attempt.
     pub fn start(&self, options: &Options) -> Result<Attempt, Unopened> {
-        let mut exchange = None;
+        let (mut exchange, mut websocket) = (None, None);
         let (socket, address, tcp) = match &self.target {
             Target::Tcp(target) => {
                 let proxied;
@@ -106,6 +117,11 @@ impl Connector {
                 let (socket, address) = tcp::open_to_connect(next, options)?;
                 (socket, address.into(), true)
             }
+            Target::WebSocket(target, upgrade) => {
+                websocket = Some(upgrade.clone());
+                let (socket, address) = tcp::open_to_connect(target, options)?;
+                (socket, address.into(), true)
+            }
             Target::Ipc(address) => (ipc::open()?, address.clone(), false),
         };
         let connected = match socket.connect(&address) {
@@ -113,7 +129,7 @@ impl Connector {
             Err(error) if matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR)) => false,
             Err(error) => return Err(Unopened::closing(&socket, error)),
         };
-        Ok(Attempt { socket, tcp, connected, exchange, tls: self.tls.clone() })
+        Ok(Attempt { socket, tcp, connected, websocket, exchange, tls: self.tls.clone() })
     }
 
     /// Whether a refusal may be the end of it (`ZMQ_RECONNECT_STOP_CONN_REFUSED`, which is for tcp). That of a proxy may not:
@@ -139,7 +155,10 @@ impl Attempt {
         if self.tcp {
             tcp::tune(&self.socket, options)?;
         }
-        let stream = Stream::new(self.socket);
+        let mut stream = Stream::new(self.socket);
+        if let Some(websocket) = self.websocket {
+            stream = stream.with_websocket(websocket);
+        }
         Ok(match self.exchange {
             Some(exchange) => Reached::Proxy(Box::new(Tunnel::new(stream, *exchange))),
             None => Reached::Target(match &self.tls {

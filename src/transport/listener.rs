@@ -1,11 +1,12 @@
 //! Listening sockets.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::Arc;
 
 use socket2::Socket;
 
 use super::tls::ServerTls;
-use super::{Scheme, Stream, Unopened, ipc, tcp};
+use super::{Scheme, Stream, Unopened, WebSocket, ipc, tcp, ws};
 use crate::error::{Error, Result};
 use crate::options::Options;
 use crate::sys::descriptor::Adopted;
@@ -20,6 +21,8 @@ pub struct Listener {
     socket: ListeningSocket,
     endpoint: String,
     directory: Option<ipc::TemporaryDirectory>,
+    /// For `ws://` and `wss://`.
+    websocket: Option<Arc<WebSocket>>,
     /// For `wss://`.
     tls: Option<ServerTls>,
 }
@@ -51,10 +54,14 @@ impl Listener {
     pub fn bind(scheme: Scheme, address: &str, options: &Options) -> Result<Self, Unopened> {
         let tls = if scheme == Scheme::Wss { Some(ServerTls::new(options)?) } else { None };
         let mut directory = None;
+        let mut websocket = None;
         let socket = match scheme {
-            Scheme::Tcp | Scheme::Ipc if options.use_fd != -1 => {
+            Scheme::Tcp | Scheme::Ipc | Scheme::Ws | Scheme::Wss if options.use_fd != -1 => {
                 if scheme == Scheme::Ipc {
                     ipc::parse(address)?;
+                }
+                if matches!(scheme, Scheme::Ws | Scheme::Wss) {
+                    websocket = Some(WebSocket { scheme, host: None, path: String::new() });
                 }
                 let socket = Adopted::<Socket>::new(options.use_fd)?;
                 socket.set_nonblocking(true)?;
@@ -66,11 +73,21 @@ impl Listener {
                 directory = wildcard;
                 ListeningSocket::Own(socket)
             }
+            Scheme::Ws | Scheme::Wss => {
+                let (socket, upgrade) = ws::listen(scheme, address, options)?;
+                websocket = Some(upgrade);
+                ListeningSocket::Own(socket)
+            }
             _ => return Err(Error::ProtocolNotSupported.into()),
         };
-        let mut listener = Self { scheme, socket, endpoint: String::new(), directory, tls };
-        let name = listener.socket().local_addr();
-        listener.endpoint = name.map(|name| super::stream::endpoint_of(&name)).unwrap_or_default();
+        let websocket = websocket.map(Arc::new);
+        let mut listener = Self { scheme, socket, endpoint: String::new(), directory, websocket, tls };
+        if let Ok(name) = listener.socket().local_addr() {
+            listener.endpoint = match (&listener.websocket, name.as_socket()) {
+                (Some(websocket), Some(address)) => websocket.endpoint(&address),
+                _ => super::stream::endpoint_of(&name),
+            };
+        }
         Ok(listener)
     }
 
@@ -96,11 +113,15 @@ impl Listener {
         if !admitted {
             return Ok(Accepted::Filtered);
         }
-        if self.scheme == Scheme::Tcp {
+        if self.scheme != Scheme::Ipc {
             tcp::mark(&socket, options)?;
             tcp::tune(&socket, options)?;
         }
         let stream = Stream::new(socket);
+        let stream = match &self.websocket {
+            Some(websocket) => stream.with_websocket(websocket.clone()),
+            None => stream,
+        };
         Ok(Accepted::Stream(match &self.tls {
             Some(tls) => stream.with_tls(tls.accept()?),
             None => stream,

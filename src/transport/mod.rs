@@ -13,11 +13,13 @@ mod tcp;
 mod tls;
 mod tunnel;
 pub mod udp;
+mod ws;
 
 pub use connector::{Attempt, Connector, Reached};
 pub use listener::{Accepted, Listener};
 pub use stream::Stream;
 pub use tunnel::Tunnel;
+pub use ws::WebSocket;
 
 use crate::error::{Error, Result};
 use crate::options::{Options, SocketType};
@@ -109,7 +111,7 @@ impl Scheme {
 
     /// Whether this library has the transport. `udp` counts: no library is without it, and its errors differ.
     pub const fn is_built_in(self) -> bool {
-        matches!(self, Self::Inproc | Self::Tcp | Self::Ipc | Self::Udp)
+        matches!(self, Self::Inproc | Self::Tcp | Self::Ipc | Self::Udp | Self::Ws)
     }
 }
 

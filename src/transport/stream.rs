@@ -3,12 +3,14 @@
 use std::io::{self, IoSlice, Read};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::Arc;
 
 use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::PeerCredentials;
 use socket2::{SockAddr, Socket};
 
 use super::tls::{self, Tls};
+use super::{Scheme, WebSocket};
 
 /// A connection over any stream transport: non-blocking, closed on `exec`, tuned. Closed on drop.
 ///
@@ -16,13 +18,25 @@ use super::tls::{self, Tls};
 #[derive(Debug)]
 pub struct Stream {
     socket: Socket,
+    /// For `ws://` and `wss://`.
+    websocket: Option<Arc<WebSocket>>,
     /// For `wss://`.
     tls: Option<Box<Tls>>,
 }
 
 impl Stream {
     pub(super) fn new(socket: Socket) -> Self {
-        Self { socket, tls: None }
+        Self { socket, websocket: None, tls: None }
+    }
+
+    /// The same for a WebSocket.
+    pub(super) fn with_websocket(self, websocket: Arc<WebSocket>) -> Self {
+        Self { websocket: Some(websocket), ..self }
+    }
+
+    /// What it has to be upgraded to, for `ws://` and `wss://`.
+    pub fn websocket(&self) -> Option<&WebSocket> {
+        self.websocket.as_deref()
     }
 
     /// The same with TLS on top. Its handshake goes on whenever something is read or written; until it is done, reads give `EAGAIN`.
@@ -103,13 +117,20 @@ impl Stream {
 
     /// This end, as an endpoint; empty when the system doesn't know it (any more).
     pub fn local_endpoint(&self) -> String {
-        self.socket.local_addr().map(|name| endpoint_of(&name)).unwrap_or_default()
+        self.socket.local_addr().map(|name| self.name_of(&name)).unwrap_or_default()
     }
 
     /// The peer's end, as an endpoint; empty when the system doesn't know it (any more). The end of an ipc
     /// connection that connected has no name: `ipc://`.
     pub fn remote_endpoint(&self) -> String {
-        self.socket.peer_addr().map(|name| endpoint_of(&name)).unwrap_or_default()
+        self.socket.peer_addr().map(|name| self.name_of(&name)).unwrap_or_default()
+    }
+
+    fn name_of(&self, name: &SockAddr) -> String {
+        match (&self.websocket, name.as_socket()) {
+            (Some(websocket), Some(address)) => websocket.endpoint(&address),
+            _ => endpoint_of(name),
+        }
     }
 
     /// The message property `Peer-Address`: the peer's address without a port, or for ipc
@@ -163,9 +184,15 @@ pub(super) fn endpoint_of(name: &SockAddr) -> String {
 
 /// An address as a tcp endpoint.
 pub(super) fn tcp_endpoint(address: &SocketAddr) -> String {
+    ip_endpoint(Scheme::Tcp, address)
+}
+
+/// An address as an endpoint of a transport over IP.
+pub(super) fn ip_endpoint(scheme: Scheme, address: &SocketAddr) -> String {
+    let (scheme, host, port) = (scheme.name(), host_of(address), address.port());
     match address {
-        SocketAddr::V4(_) => format!("tcp://{}:{}", host_of(address), address.port()),
-        SocketAddr::V6(_) => format!("tcp://[{}]:{}", host_of(address), address.port()),
+        SocketAddr::V4(_) => format!("{scheme}://{host}:{port}"),
+        SocketAddr::V6(_) => format!("{scheme}://[{host}]:{port}"),
     }
 }
 

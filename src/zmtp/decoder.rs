@@ -3,6 +3,7 @@
 use super::command::{self, Accepts};
 use super::groups::Assembly;
 use super::mechanism::Unseal;
+use super::websocket::{self, FrameReader};
 use super::{ProtocolError, Version, frame};
 use crate::error::Error;
 use crate::message::{MAX_INLINE, Message};
@@ -33,12 +34,37 @@ pub enum Decoded {
 }
 
 /// How the bytes are laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Framing {
     Zmtp(Version),
     /// No frames: what arrives is cut into messages of at most this many bytes.
     Raw(usize),
+    WebSocket(Box<FrameReader>),
 }
+
+impl Framing {
+    /// The header at the beginning of `bytes`; `None` if it isn't complete yet.
+    #[inline]
+    fn parse(&mut self, bytes: &[u8]) -> Result<Option<frame::Header>, ProtocolError> {
+        match self {
+            Self::Zmtp(version) => frame::parse(*version, bytes),
+            Self::WebSocket(reader) => reader.parse(bytes),
+            Self::Raw(_) => Ok(None),
+        }
+    }
+
+    /// Makes of a part of the current body, which begins `at` so many bytes into it, what it is.
+    #[inline]
+    fn reveal(&self, part: &mut [u8], at: usize) {
+        if let Self::WebSocket(reader) = self {
+            reader.unmask(part, at);
+        }
+    }
+}
+
+/// The longest header in any layout.
+const MAX_HEADER: usize =
+    if websocket::MAX_HEADER > frame::MAX_HEADER { websocket::MAX_HEADER } else { frame::MAX_HEADER };
 
 /// A body of which some bytes are still to come.
 struct Partial {
@@ -60,7 +86,7 @@ pub struct Decoder {
     /// A DISH's messages come in two frames.
     groups: Option<Box<Assembly>>,
     /// The beginning of a header that was cut off.
-    header: [u8; frame::MAX_HEADER],
+    header: [u8; MAX_HEADER],
     header_len: usize,
     partial: Option<Partial>,
 }
@@ -69,14 +95,23 @@ impl Decoder {
     /// A decoder for the frames of a handshake: commands come out as they are. `max_msg_size` is in bytes, negative
     /// for no limit.
     pub(super) fn for_handshake(version: Version, max_msg_size: i64) -> Self {
+        Self::with_framing(Framing::Zmtp(version), max_msg_size)
+    }
+
+    /// The same for a WebSocket.
+    pub(super) fn for_websocket(reader: FrameReader, max_msg_size: i64) -> Self {
+        Self::with_framing(Framing::WebSocket(Box::new(reader)), max_msg_size)
+    }
+
+    fn with_framing(framing: Framing, max_msg_size: i64) -> Self {
         Self {
-            framing: Framing::Zmtp(version),
+            framing,
             short: 0,
             max_body: u64::try_from(max_msg_size).unwrap_or(u64::MAX),
             accepts: None,
             unseal: None,
             groups: None,
-            header: [0; frame::MAX_HEADER],
+            header: [0; MAX_HEADER],
             header_len: 0,
             partial: None,
         }
@@ -160,7 +195,11 @@ impl Decoder {
     /// As for [`Self::decode`].
     pub fn filled(&mut self, n: usize) -> Result<Option<Message>, ProtocolError> {
         let Some(partial) = &mut self.partial else { return Ok(None) };
+        let before = partial.filled;
         partial.filled = partial.filled.saturating_add(n).min(partial.message.len());
+        if let Some(part) = partial.message.data_mut().get_mut(before..partial.filled) {
+            self.framing.reveal(part, before);
+        }
         if partial.filled < partial.message.len() {
             return Ok(None);
         }
@@ -169,10 +208,9 @@ impl Decoder {
 
     #[inline(never)]
     fn decode_any(&mut self, input: &[u8], out: &mut Message) -> Result<(usize, Progress), ProtocolError> {
-        let version = match self.framing {
-            Framing::Zmtp(version) => version,
-            Framing::Raw(chunk) => return Self::decode_raw(&input[..input.len().min(chunk)], out),
-        };
+        if let Framing::Raw(chunk) = self.framing {
+            return Self::decode_raw(&input[..input.len().min(chunk)], out);
+        }
         let mut used = 0;
         loop {
             if self.partial.is_some() {
@@ -186,7 +224,7 @@ impl Decoder {
                     return Ok((used, Progress::Message));
                 }
             }
-            let Some(header) = self.next_header(version, input, &mut used)? else {
+            let Some(header) = self.next_header(input, &mut used)? else {
                 return Ok((used, Progress::Need));
             };
             if self.begin_body(header, input, &mut used, out)? {
@@ -205,35 +243,35 @@ impl Decoder {
 
     /// Copies input into the body under way. Says how much.
     fn fill(&mut self, input: &[u8]) -> usize {
-        let body = self.body();
+        let Some(partial) = &mut self.partial else { return 0 };
+        let at = partial.filled;
+        let body = partial.message.data_mut().get_mut(at..).unwrap_or_default();
         let n = body.len().min(input.len());
         body[..n].copy_from_slice(&input[..n]);
-        if let Some(partial) = &mut self.partial {
-            partial.filled += n;
-        }
+        self.framing.reveal(&mut body[..n], at);
+        partial.filled += n;
         n
     }
 
     /// The next header, which may have begun in earlier input.
     fn next_header(
         &mut self,
-        version: Version,
         input: &[u8],
         used: &mut usize,
     ) -> Result<Option<frame::Header>, ProtocolError> {
         if self.header_len == 0 {
             let rest = &input[*used..];
-            if let Some(header) = frame::parse(version, rest)? {
+            if let Some(header) = self.framing.parse(rest)? {
                 *used += header.size;
                 return Ok(Some(header));
             }
         }
-        // Byte by byte: nothing behind the header may be taken, and there are 10 at most.
+        // Byte by byte: nothing behind the header may be taken, and there are few.
         while let (Some(&byte), Some(slot)) = (input.get(*used), self.header.get_mut(self.header_len)) {
             *slot = byte;
             self.header_len += 1;
             *used += 1;
-            if let Some(header) = frame::parse(version, &self.header[..self.header_len])? {
+            if let Some(header) = self.framing.parse(&self.header[..self.header_len])? {
                 self.header_len = 0;
                 self.set_short();
                 return Ok(Some(header));
@@ -265,6 +303,23 @@ impl Decoder {
             return Ok(false);
         };
         *used += size;
+        if let Framing::WebSocket(reader) = &self.framing {
+            out.assign(body).map_err(ProtocolError::silent)?;
+            reader.unmask(out.data_mut(), 0);
+            if header.flags & frame::COMMAND == 0 && self.unseal.is_none() && self.groups.is_none() {
+                if header.flags & frame::MORE != 0 {
+                    out.set_more(true);
+                }
+                return Ok(true);
+            }
+            return Ok(match self.open(header.flags, std::mem::take(out))? {
+                Some(message) => {
+                    *out = message;
+                    true
+                }
+                None => false,
+            });
+        }
         let flags = match &mut self.unseal {
             None => {
                 out.assign(body).map_err(ProtocolError::silent)?;
@@ -291,22 +346,39 @@ impl Decoder {
     fn complete(&mut self) -> Result<Option<Message>, ProtocolError> {
         self.set_short();
         match self.partial.take() {
-            Some(Partial { message, flags, .. }) => {
-                let (flags, message) = match &mut self.unseal {
-                    Some(unseal) => unseal.unseal_in_place(message)?,
-                    None => (flags, message),
-                };
-                self.finish(flags, message)
-            }
+            Some(Partial { message, flags, .. }) => self.open(flags, message),
             None => Ok(None),
         }
+    }
+
+    /// What a frame means, as it has come; `None` if nothing.
+    fn open(&mut self, flags: u8, mut message: Message) -> Result<Option<Message>, ProtocolError> {
+        if let Framing::WebSocket(reader) = &mut self.framing
+            && self.accepts.is_some()
+        {
+            message = match reader.interpret(message) {
+                Ok(meaning) => return Ok(meaning),
+                Err(frame) => frame,
+            };
+        }
+        let (flags, message) = match &mut self.unseal {
+            Some(unseal) => unseal.unseal_in_place(message)?,
+            None => (flags, message),
+        };
+        self.finish(flags, message)
     }
 
     /// What a frame means, unsealed; `None` if nothing.
     fn finish(&mut self, flags: u8, mut message: Message) -> Result<Option<Message>, ProtocolError> {
         let Some(accepts) = self.accepts else { return Ok(Some(message)) };
+        let sealed = self.unseal.is_some();
         if flags & frame::COMMAND != 0 {
-            return command::parse(message.data(), accepts).map_err(ProtocolError::silent);
+            let command = command::parse(message.data(), accepts).map_err(ProtocolError::silent)?;
+            let known = |command: &Message| match &self.framing {
+                Framing::WebSocket(reader) => reader.takes(command.kind(), sealed),
+                _ => true,
+            };
+            return Ok(command.filter(known));
         }
         let more = flags & frame::MORE != 0;
         if let Some(groups) = &mut self.groups {

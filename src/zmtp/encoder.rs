@@ -1,6 +1,7 @@
 //! From messages to bytes.
 
 use super::mechanism::Seal;
+use super::websocket::FrameWriter;
 use super::{Version, command, frame};
 use crate::message::{Kind, Message};
 
@@ -8,12 +9,15 @@ use crate::message::{Kind, Message};
 const SHORT: usize = 255;
 
 /// How messages are laid out on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Framing {
     Zmtp(Version),
     /// Bodies only, one after another.
     Raw,
+    WebSocket(Box<FrameWriter>),
 }
+
+/// What ZMTP means to a WebSocket: it has mechanisms and commands, but no commands for subscriptions (RFC 45, "Publish-Subscribe").
+const WEBSOCKET: Version = Version::V3_0;
 
 /// Turns messages into the bytes of one direction of an established connection.
 pub struct Encoder {
@@ -38,6 +42,11 @@ impl Encoder {
     /// For a RADIO: a message is a frame with the group and one with the body.
     pub(super) fn with_groups(self) -> Self {
         Self { plain: false, groups: true, ..self }
+    }
+
+    /// An encoder for a WebSocket.
+    pub(super) fn websocket(writer: Box<FrameWriter>, seal: Option<Box<dyn Seal>>) -> Self {
+        Self { framing: Framing::WebSocket(writer), plain: false, groups: false, seal }
     }
 
     /// An encoder that writes bodies and nothing else (`ZMQ_STREAM`, `ZMQ_ROUTER_RAW`).
@@ -66,51 +75,77 @@ impl Encoder {
     /// Only if [`Self::by_reference`] says so.
     pub fn header(&mut self, message: &Message, out: &mut Vec<u8>) {
         debug_assert!(self.by_reference());
-        if let Framing::Zmtp(version) = self.framing
-            && let Some((flags, prefix)) = wire_form(version, message)
-        {
-            if self.groups && message.is_data() {
-                self.frame(version, frame::MORE, [message.group(), &[]], out);
+        let Some((flags, prefix)) = wire_form(self.version(), message) else { return };
+        if self.groups && message.is_data() {
+            self.frame(frame::MORE, [message.group(), &[]], out);
+        }
+        match &mut self.framing {
+            Framing::Zmtp(version) => {
+                frame::write(*version, flags, prefix.len() + message.len(), out);
+                out.extend_from_slice(prefix);
             }
-            frame::write(version, flags, prefix.len() + message.len(), out);
-            out.extend_from_slice(prefix);
+            Framing::WebSocket(writer) => writer.header(flags, prefix, message.len(), out),
+            Framing::Raw => {}
         }
     }
 
-    /// Whether bodies appear on the wire as they are: not under a mechanism that encrypts.
+    /// Whether bodies appear on the wire as they are: not under a mechanism that encrypts, or in a frame that is masked.
     pub fn by_reference(&self) -> bool {
-        self.seal.is_none()
+        let as_they_are = match &self.framing {
+            Framing::WebSocket(writer) => writer.by_reference(),
+            _ => true,
+        };
+        as_they_are && self.seal.is_none()
     }
 
     #[inline(never)]
     fn encode_any(&mut self, message: &Message, out: &mut Vec<u8>) {
-        let Framing::Zmtp(version) = self.framing else {
-            out.extend_from_slice(message.data());
-            return;
-        };
-        let Some((flags, prefix)) = wire_form(version, message) else { return };
+        match &mut self.framing {
+            Framing::Zmtp(_) => {}
+            Framing::Raw => return out.extend_from_slice(message.data()),
+            Framing::WebSocket(writer) => match message.kind() {
+                Kind::Ping => return writer.ping(out),
+                Kind::Pong => return writer.pong(out),
+                Kind::Close => return writer.close(message.data(), out),
+                _ => {}
+            },
+        }
+        let Some((flags, prefix)) = wire_form(self.version(), message) else { return };
         let body = if is_group_command(message) { message.group() } else { message.data() };
         if self.groups && message.is_data() {
-            self.frame(version, frame::MORE, [message.group(), &[]], out);
+            self.frame(frame::MORE, [message.group(), &[]], out);
         }
-        self.frame(version, flags, [prefix, body], out);
+        self.frame(flags, [prefix, body], out);
+    }
+
+    /// What the peer understands.
+    #[inline]
+    fn version(&self) -> Version {
+        if let Framing::Zmtp(version) = self.framing { version } else { WEBSOCKET }
     }
 
     /// Appends a frame whose body is `parts`, one after the other.
-    fn frame(&mut self, version: Version, flags: u8, parts: [&[u8]; 2], out: &mut Vec<u8>) {
-        let [prefix, body] = parts;
-        let size = prefix.len() + body.len();
-        let Some(seal) = &mut self.seal else {
-            out.reserve(frame::MAX_HEADER + size);
-            frame::write(version, flags, size, out);
-            out.extend_from_slice(prefix);
-            out.extend_from_slice(body);
-            return;
-        };
-        let sealed = seal.sealed_size(size);
-        out.reserve(frame::MAX_HEADER + sealed);
-        frame::write(version, 0, sealed, out);
-        seal.seal(flags, parts, out);
+    #[inline]
+    fn frame(&mut self, flags: u8, parts: [&[u8]; 2], out: &mut Vec<u8>) {
+        let version = self.version();
+        let size = parts[0].len() + parts[1].len();
+        match (&mut self.framing, &mut self.seal) {
+            (Framing::WebSocket(writer), None) => writer.frame(flags, parts, out),
+            (Framing::WebSocket(writer), Some(seal)) => writer.sealed(&mut **seal, flags, parts, out),
+            (_, None) => {
+                let [prefix, body] = parts;
+                out.reserve(frame::MAX_HEADER + size);
+                frame::write(version, flags, size, out);
+                out.extend_from_slice(prefix);
+                out.extend_from_slice(body);
+            }
+            (_, Some(seal)) => {
+                let sealed = seal.sealed_size(size);
+                out.reserve(frame::MAX_HEADER + sealed);
+                frame::write(version, 0, sealed, out);
+                seal.seal(flags, parts, out);
+            }
+        }
     }
 }
 

@@ -44,11 +44,15 @@ pub mod code {
     pub const ZAP_INVALID_STATUS_CODE: u32 = 0x2000_0004;
     /// `ZMQ_PROTOCOL_ERROR_ZAP_INVALID_METADATA`
     pub const ZAP_INVALID_METADATA: u32 = 0x2000_0005;
+    /// `ZMQ_PROTOCOL_ERROR_WS_UNSPECIFIED`
+    pub const WS_UNSPECIFIED: u32 = 0x3000_0000;
 }
 
-/// A monitor event about a handshake that failed, with its value.
+/// A monitor event about a handshake, with its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HandshakeEvent {
+    /// `ZMQ_EVENT_HANDSHAKE_SUCCEEDED`, of a WebSocket's upgrade: the mechanism's handshake comes after it.
+    Upgraded,
     /// `ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL`: one of [`code`].
     Protocol(u32),
     /// `ZMQ_EVENT_HANDSHAKE_FAILED_AUTH`: a ZAP status code, 300, 400 or 500 (RFC 27).

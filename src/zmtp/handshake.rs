@@ -4,11 +4,14 @@
 //! Greeting --3.x--> Commands (the mechanism's, then READY) --> Established
 //!     \----1.0, 2.0--> RoutingId (one frame each way) ----------^
 //! ```
+//!
+//! Over a WebSocket an [`Upgrade`] from HTTP takes the place of the greeting. Without a mechanism it is all there is.
 
 use super::command::Accepts;
 use super::error::code;
 use super::greeting::{self, Greeting, GreetingExchange};
 use super::mechanism::{Codec, Mechanism, Negotiation, Peer, Status, ZapReply, ZapRequest};
+use super::websocket::{self, FrameReader, FrameWriter, Protocol, Side, Upgrade};
 use super::{Decoded, Decoder, Encoder, HandshakeEvent, ProtocolError, Version, frame};
 use crate::error::Error;
 use crate::message::Message;
@@ -27,13 +30,21 @@ pub struct HandshakeConfig {
     pub max_msg_size: i64,
     /// The properties of `ZMQ_METADATA`, whose names begin with `X-`.
     pub metadata: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// For a WebSocket: which side this is.
+    pub websocket: Option<websocket::Config>,
 }
 
 /// A connection that can exchange messages.
 pub struct Established {
-    /// What both speak. Where it has no mechanism, there are no heartbeats and no event
-    /// `ZMQ_EVENT_HANDSHAKE_SUCCEEDED` ([`Version::has_mechanism`]).
+    /// What both speak. For a WebSocket, what comes nearest to it.
     pub version: Version,
+    /// A mechanism was agreed on, and its handshake is the one that has succeeded (`ZMQ_EVENT_HANDSHAKE_SUCCEEDED`). ZMTP 1.0 and 2.0 have
+    /// none, and a WebSocket may have none.
+    pub has_mechanism: bool,
+    /// The peer answers heartbeats: ZMTP 3, and WebSockets.
+    pub has_heartbeats: bool,
+    /// The peer's routing id isn't known yet. If the socket wants it, it comes as the first message ([`crate::message::Kind::RoutingId`]).
+    pub routing_id_follows: bool,
     /// For what arrives.
     pub decoder: Decoder,
     /// For what is sent.
@@ -55,6 +66,7 @@ pub struct Handshake {
 
 enum Phase {
     Greeting(GreetingExchange),
+    Upgrade(Box<(Upgrade, websocket::Config)>),
     /// A peer of ZMTP 1.0 or 2.0: its first frame is its routing id.
     RoutingId(Link),
     /// A peer of ZMTP 3.
@@ -68,16 +80,44 @@ struct Link {
     version: Version,
     decoder: Decoder,
     unversioned: bool,
+    /// For a WebSocket.
+    websocket: Option<WebSocket>,
+}
+
+struct WebSocket {
+    writer: Box<FrameWriter>,
+    protocol: Protocol,
+}
+
+impl Link {
+    /// Whether there is a mechanism.
+    fn has_mechanism(&self) -> bool {
+        match &self.websocket {
+            Some(websocket) => websocket.protocol == Protocol::Mechanism,
+            None => self.version.has_mechanism(),
+        }
+    }
 }
 
 impl Handshake {
-    /// Begins: our signature is in [`Self::output`].
+    /// Begins: our signature is in [`Self::output`], or a WebSocket's request.
     pub fn new(config: HandshakeConfig) -> Self {
         let mut out = Vec::with_capacity(128);
-        let HandshakeConfig { socket_type, routing_id, mechanism, max_msg_size, metadata } = config;
-        let greeting = GreetingExchange::new(socket_type as u8, mechanism.name(), routing_id.len(), &mut out);
+        let HandshakeConfig { socket_type, routing_id, mechanism, max_msg_size, metadata, websocket } =
+            config;
+        let name = mechanism.name();
+        let phase = match websocket {
+            None => {
+                Phase::Greeting(GreetingExchange::new(socket_type as u8, name, routing_id.len(), &mut out))
+            }
+            Some(config) => {
+                // Whoever asks a ZAP handler about its peers can't do without a mechanism.
+                let upgrade = Upgrade::new(&config, name, mechanism.allows_legacy_peers(), &mut out);
+                Phase::Upgrade(Box::new((upgrade, config)))
+            }
+        };
         Self {
-            phase: Phase::Greeting(greeting),
+            phase,
             mechanism: Some(mechanism),
             negotiation: Negotiation::new(socket_type, routing_id, metadata),
             max_msg_size,
@@ -148,16 +188,23 @@ impl Handshake {
     pub fn into_established(self) -> Option<Established> {
         let Phase::Established(link) = self.phase else { return None };
         let socket_type = self.negotiation.socket_type;
-        let (accepts, codec) = match self.mechanism {
-            Some(mechanism) if link.version.has_mechanism() => {
-                (Accepts::of(socket_type), mechanism.into_codec())
-            }
-            _ => (Accepts::Nothing, Codec::default()),
+        let has_mechanism = link.has_mechanism();
+        let has_commands = link.version.has_mechanism();
+        let accepts = if has_commands { Accepts::of(socket_type) } else { Accepts::Nothing };
+        let codec = match self.mechanism {
+            Some(mechanism) if has_mechanism => mechanism.into_codec(),
+            _ => Codec::default(),
+        };
+        let encoder = match link.websocket {
+            Some(websocket) => Encoder::websocket(websocket.writer, codec.seal),
+            None => Encoder::new(link.version, codec.seal),
         };
         let decoder = link.decoder.establish(accepts, codec.unseal);
-        let encoder = Encoder::new(link.version, codec.seal);
         Some(Established {
             version: link.version,
+            has_mechanism,
+            has_heartbeats: has_commands,
+            routing_id_follows: has_commands && !has_mechanism,
             decoder: if socket_type == SocketType::Dish { decoder.with_groups() } else { decoder },
             encoder: if socket_type == SocketType::Radio { encoder.with_groups() } else { encoder },
             peer: self.negotiation.into_peer(),
@@ -167,6 +214,14 @@ impl Handshake {
 
     fn advance(&mut self, bytes: &[u8]) -> Result<usize, ProtocolError> {
         let mut used = 0;
+        if let Phase::Upgrade(upgrade) = &mut self.phase {
+            let (n, protocol) = upgrade.0.input(bytes, &mut self.out)?;
+            used = n;
+            match protocol {
+                Some(protocol) => self.upgraded(protocol)?,
+                None => return Ok(used),
+            }
+        }
         if let Phase::Greeting(exchange) = &mut self.phase {
             let (n, greeting) = exchange.input(bytes, &mut self.out);
             used = n;
@@ -199,8 +254,12 @@ impl Handshake {
     /// The greetings are exchanged: goes over to what the version asks for.
     fn greeted(&mut self, greeting: Greeting) -> Result<(), ProtocolError> {
         let max = self.max_msg_size;
-        let link =
-            |version| Link { version, decoder: Decoder::for_handshake(version, max), unversioned: false };
+        let link = |version| Link {
+            version,
+            decoder: Decoder::for_handshake(version, max),
+            unversioned: false,
+            websocket: None,
+        };
         let (mechanism, negotiation) = self.mechanism()?;
         if let Greeting::V3 { minor, mechanism: field } = greeting {
             if !greeting::names(&field, mechanism.name()) {
@@ -231,6 +290,42 @@ impl Handshake {
         }
     }
 
+    /// The upgrade is done.
+    fn upgraded(&mut self, protocol: Protocol) -> Result<(), ProtocolError> {
+        let Phase::Upgrade(upgrade) = std::mem::replace(&mut self.phase, Phase::Failed) else {
+            return Ok(());
+        };
+        let (_, config) = *upgrade;
+        self.negotiation.events.push(HandshakeEvent::Upgraded);
+        let (mut writer, reader) = match config.side {
+            Side::Client { .. } => (FrameWriter::client(config.random), FrameReader::new(false)),
+            Side::Server => (FrameWriter::server(), FrameReader::new(true)),
+        };
+        let reader = match protocol {
+            Protocol::Mechanism => reader,
+            Protocol::Plain => {
+                writer.frame(0, [&self.negotiation.routing_id, &[]], &mut self.out);
+                reader.without_mechanism(config.wants_routing_id)
+            }
+        };
+        let link = Link {
+            version: Version::V3_0,
+            decoder: Decoder::for_websocket(reader, self.max_msg_size),
+            unversioned: false,
+            websocket: Some(WebSocket { writer: Box::new(writer), protocol }),
+        };
+        match protocol {
+            Protocol::Plain => {
+                self.phase = Phase::Established(link);
+                Ok(())
+            }
+            Protocol::Mechanism => {
+                self.phase = Phase::Commands(link);
+                self.send_commands()
+            }
+        }
+    }
+
     fn frame(&mut self, frame: &Message) -> Result<(), ProtocolError> {
         if matches!(self.phase, Phase::RoutingId(_)) {
             self.negotiation.peer.routing_id = frame.data().to_vec();
@@ -249,13 +344,15 @@ impl Handshake {
 
     /// Sends what the mechanism has to say.
     fn send_commands(&mut self) -> Result<(), ProtocolError> {
-        let Phase::Commands(Link { version, .. }) = self.phase else { return Ok(()) };
-        while let Some(body) = {
-            let (mechanism, negotiation) = self.mechanism()?;
-            mechanism.next_command(negotiation)?
-        } {
-            frame::write(version, frame::COMMAND, body.len(), &mut self.out);
-            self.out.extend_from_slice(&body);
+        let Phase::Commands(link) = &mut self.phase else { return Ok(()) };
+        let Some(mechanism) = &mut self.mechanism else { return Err(ProtocolError::silent(Error::State)) };
+        while let Some(body) = mechanism.next_command(&mut self.negotiation)? {
+            if let Some(websocket) = &mut link.websocket {
+                websocket.writer.frame(frame::COMMAND, [&body, &[]], &mut self.out);
+            } else {
+                frame::write(link.version, frame::COMMAND, body.len(), &mut self.out);
+                self.out.extend_from_slice(&body);
+            }
         }
         Ok(())
     }

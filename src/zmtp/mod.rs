@@ -4,7 +4,7 @@
 //! [`Handshake`]; when that is established it turns into a [`Decoder`] and an [`Encoder`], which share nothing, so
 //! that the reading and the writing half of a connection can each stand under a lock of its own.
 //!
-//! Spoken: ZMTP 3.1 (RFC 37), 3.0 (RFC 23), 2.0 (RFC 15), 1.0 (RFC 13), and raw bytes for STREAM sockets.
+//! Spoken: ZMTP 3.1 (RFC 37), 3.0 (RFC 23), 2.0 (RFC 15), 1.0 (RFC 13), ZWS 2.0 (RFC 45), and raw bytes for STREAM sockets.
 
 pub mod command;
 pub mod datagram;
@@ -18,6 +18,7 @@ pub mod handshake;
 pub mod heartbeat;
 pub mod mechanism;
 pub mod properties;
+pub mod websocket;
 
 pub use decoder::{Decoded, Decoder, Progress};
 pub use encoder::Encoder;

@@ -177,9 +177,13 @@ impl ReadHalf {
         let ReadStage::Handshake(handshake) = &mut self.stage else { return Ok(false) };
         let outcome = handshake.input(self.buffer.unread());
         connection.send_bytes(handshake.output());
+        let token = connection.token;
+        for event in handshake.take_events() {
+            connection.link.post(|session| IoCommand::HandshakeEvent { session, connection: token, event });
+        }
         self.buffer.skip(outcome.map_err(Failure::Protocol)?);
         if let Some(request) = handshake.zap_request() {
-            let (token, request) = (connection.token, Box::new(request));
+            let request = Box::new(request);
             connection.link.post(|session| IoCommand::AskZap { session, connection: token, request });
         }
         Ok(self.end_handshake(connection))
@@ -305,8 +309,12 @@ fn deliver(connection: &Connection, outbound: &mut Outbound, message: Message) {
         Kind::Ping if connection.may_answer() => {
             connection.link.post(|session| IoCommand::Heartbeat { session, message });
         }
+        Kind::Close => {
+            let token = connection.token;
+            connection.link.post(|session| IoCommand::PeerCloses { session, connection: token, message });
+        }
         // That a PONG has come is seen by `heard`.
-        Kind::Ping | Kind::Pong | Kind::Close => {}
+        Kind::Ping | Kind::Pong => {}
         _ => outbound.push(message),
     }
 }

@@ -54,7 +54,7 @@ impl Session {
         let Some(connection) = self.connection.clone() else { return Verdict::Live };
         match connection.zap_reply(reply) {
             Ok(events) => {
-                events.into_iter().for_each(|event| self.emit_failure(event));
+                events.into_iter().for_each(|event| self.emit_handshake(event));
                 Verdict::Live
             }
             Err(failure) => self.failed(token, failure, now),

@@ -75,7 +75,7 @@ impl Session {
     /// leaves the handshake in this respect, as upstream.)
     fn report(&self, failure: Failure, in_handshake: bool) {
         match failure {
-            Failure::Protocol(ProtocolError { event: Some(event), .. }) => self.emit_failure(event),
+            Failure::Protocol(ProtocolError { event: Some(event), .. }) => self.emit_handshake(event),
             Failure::Transport(error) if in_handshake => {
                 self.emit(event::HANDSHAKE_FAILED_NO_DETAIL, error.errno() as u64);
             }
@@ -83,8 +83,9 @@ impl Session {
         }
     }
 
-    pub(super) fn emit_failure(&self, event: HandshakeEvent) {
+    pub(super) fn emit_handshake(&self, event: HandshakeEvent) {
         match event {
+            HandshakeEvent::Upgraded => self.emit(event::HANDSHAKE_SUCCEEDED, 0),
             HandshakeEvent::Protocol(code) => self.emit(event::HANDSHAKE_FAILED_PROTOCOL, code.into()),
             HandshakeEvent::Auth(status) => self.emit(event::HANDSHAKE_FAILED_AUTH, status.into()),
             HandshakeEvent::NoDetail(error) => {

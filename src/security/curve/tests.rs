@@ -518,6 +518,7 @@ fn handshake(socket_type: SocketType, mechanism: Box<dyn Mechanism>) -> Handshak
         mechanism,
         max_msg_size: -1,
         metadata: BTreeMap::from([(b"X-key".to_vec(), vec![b'v'; 1000])]),
+        websocket: None,
     })
 }
 

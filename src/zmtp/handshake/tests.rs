@@ -47,6 +47,7 @@ fn config(socket_type: SocketType, routing_id: &[u8]) -> HandshakeConfig {
         mechanism: Plain::boxed(),
         max_msg_size: -1,
         metadata: BTreeMap::from([(b"X-key".to_vec(), b"value".to_vec())]),
+        websocket: None,
     }
 }
 
