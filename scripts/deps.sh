@@ -7,6 +7,7 @@
 #   c        what compiles C and C++ against the library, and looks into the result
 #   upstream what the reference library and upstream's tests need
 #   proxies  the SOCKS5 proxies that tests connect through
+#   network  what makes network namespaces and the interfaces in them
 set -euo pipefail
 
 missing=()
@@ -39,6 +40,10 @@ for what in "$@"; do
         proxies)
             need microsocks command -v microsocks
             need dante-server test -x /usr/sbin/danted
+            ;;
+        network)
+            need iproute2 command -v ip
+            need util-linux command -v unshare
             ;;
         *)
             echo "deps.sh: unknown: $what" >&2

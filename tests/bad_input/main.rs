@@ -3,6 +3,7 @@
 
 mod descriptors;
 mod draft;
+mod groups;
 mod junk;
 #[path = "../sockets/support.rs"]
 mod support;

@@ -46,6 +46,8 @@ fn null_pointers_are_errors() {
             ("msg_init", zmq_msg_init(ptr::null_mut())),
             ("msg_init_size", zmq_msg_init_size(ptr::null_mut(), 1)),
             ("msg_close", zmq_msg_close(ptr::null_mut())),
+            ("join", zmq_join(s, text)),
+            ("leave", zmq_leave(s, text)),
         ] {
             assert_eq!((code, errno()), (-1, EFAULT), "{name}");
         }
