@@ -16,7 +16,7 @@ use crate::z85::{self, KEY_TEXT};
 use zeroize::Zeroizing;
 
 /// What `zmq_has` answers 1 to. The names are those that programs ask for, hence the capitals of WebSocket's.
-const CAPABILITIES: &[&[u8]] = &[b"ipc", b"curve", b"draft", b"WS"];
+const CAPABILITIES: &[&[u8]] = &[b"ipc", b"curve", b"draft", b"WS", b"WSS"];
 
 /// The value of errno, as this library sees it (zmq_errno(3)).
 #[unsafe(no_mangle)]

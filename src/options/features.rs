@@ -30,7 +30,7 @@ impl Features {
         gssapi: false,
         zap: true,
         socks: true,
-        wss: false,
+        wss: true,
         norm: false,
         vmci: false,
     };

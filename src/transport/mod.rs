@@ -111,7 +111,7 @@ impl Scheme {
 
     /// Whether this library has the transport. `udp` counts: no library is without it, and its errors differ.
     pub const fn is_built_in(self) -> bool {
-        matches!(self, Self::Inproc | Self::Tcp | Self::Ipc | Self::Udp | Self::Ws)
+        matches!(self, Self::Inproc | Self::Tcp | Self::Ipc | Self::Udp | Self::Ws | Self::Wss)
     }
 }
 

@@ -24,7 +24,7 @@ const RECORDED_FEATURES: Features = Features {
     gssapi: false,
     zap: true,
     socks: true,
-    wss: false,
+    wss: true,
     norm: false,
     vmci: false,
 };

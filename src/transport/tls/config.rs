@@ -35,6 +35,9 @@ impl ServerTls {
     /// Errors: `EINVAL` if one of the two is missing, isn't what it should be, or doesn't belong to the other.
     pub(in crate::transport) fn new(options: &Options) -> Result<Self> {
         let chain = certificates(&options.wss_cert_pem)?;
+        if chain.is_empty() {
+            return Err(Error::Invalid);
+        }
         let key = PrivateKeyDer::from_pem_slice(&options.wss_key_pem).map_err(|_| Error::Invalid)?;
         let mut config = ServerConfig::builder_with_provider(PROVIDER.clone())
             .with_safe_default_protocol_versions()
@@ -62,14 +65,10 @@ impl ClientTls {
     /// them), and `ZMQ_WSS_HOSTNAME`: whom they have to be for, which isn't looked at if that is empty. Without anything to trust no
     /// server is accepted.
     ///
-    /// Errors: `EINVAL` if what is to be trusted isn't made of certificates.
+    /// Errors: `EINVAL` for a certificate that can't be read. Text without any is nobody to trust, as it is upstream.
     pub(in crate::transport) fn new(options: &Options) -> Result<Self> {
-        let mut trusted = Vec::new();
-        if !options.wss_trust_pem.is_empty() {
-            trusted = certificates(&options.wss_trust_pem)?;
-        }
         let mut verifier = Verifier::new(&PROVIDER);
-        for certificate in trusted {
+        for certificate in certificates(&options.wss_trust_pem)? {
             verifier.trust(certificate).map_err(|_| Error::Invalid)?;
         }
         if options.wss_trust_system {
@@ -113,11 +112,7 @@ impl fmt::Debug for ClientTls {
     }
 }
 
-/// All the certificates of a PEM text; there has to be one.
+/// All the certificates of a PEM text.
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    match certificates {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        _ => Err(Error::Invalid),
-    }
+    CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(|_| Error::Invalid)
 }

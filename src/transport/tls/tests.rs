@@ -397,12 +397,12 @@ fn what_a_client_may_trust() {
     let identity = self_signed(&[HOST], |_| {});
     assert_eq!(connect(""), Ok(()));
     assert_eq!(connect(&identity.certificate), Ok(()));
-    for wrong in [
-        "x",
-        &identity.key,
-        &identity.certificate[..200],
-        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-    ] {
+    for nobody in ["x", &identity.key] {
+        assert_eq!(connect(nobody), Ok(()), "{nobody}");
+        assert_eq!(meet(&client_options(nobody, HOST), &server_options(&identity)), REFUSED);
+    }
+    let short = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    for wrong in [&identity.certificate[..200], short, &(identity.certificate.clone() + short)] {
         assert_eq!(connect(wrong), Err(crate::error::Error::Invalid), "{wrong}");
     }
     let mut system = client_options("", HOST);
