@@ -69,7 +69,7 @@ fn each_connection_to_an_endpoint_has_an_id_of_its_own() {
 fn connect_peer_is_for_peers_that_need_not_wait_for_a_connection() {
     let context = Context::new();
     for kind in 0..=ZMQ_CHANNEL {
-        let Ok(socket) = context.try_socket(kind) else { continue };
+        let socket = context.socket(kind);
         if kind != ZMQ_PEER {
             assert_eq!(socket.connect_peer("inproc://x"), Err(ENOTSUP));
             assert_eq!(socket.connect_peer("nonsense"), Err(ENOTSUP));
@@ -179,7 +179,7 @@ fn who_has_connected_may_disconnect_one_connection_for_good() {
 fn disconnect_peer_is_for_sockets_that_know_their_peers_by_number() {
     let context = Context::new();
     for kind in 0..=ZMQ_CHANNEL {
-        let Ok(socket) = context.try_socket(kind) else { continue };
+        let socket = context.socket(kind);
         let expected = if matches!(kind, ZMQ_SERVER | ZMQ_PEER) { EHOSTUNREACH } else { ENOTSUP };
         assert_eq!(socket.disconnect_peer(1), Err(expected));
         assert_eq!(socket.disconnect_peer(0), Err(expected));
