@@ -11,7 +11,8 @@
    mem        bytes of resident memory that each of COUNT idle connections costs the server
    setup      median time to open a socket, connect, exchange one message and close, microseconds
 
-   Over tcp and ipc the two sides are two processes, over inproc two threads. */
+   Over tcp and ipc the two sides are two processes, over inproc two threads. A transport that begins with "curve-" is the same
+   under CURVE; who binds is the server. */
 
 #define ZMQ_BUILD_DRAFT_API
 
@@ -33,6 +34,7 @@ static struct shared
 } *shared;
 
 static const char *transport;
+static int curve;
 static size_t size;
 static int count = 1;
 static void *context;
@@ -52,6 +54,30 @@ static void *open_socket (int type)
     return s;
 }
 
+static void set_int (void *s, int option, int value)
+{
+    check (zmq_setsockopt (s, option, &value, sizeof value) == 0, "zmq_setsockopt");
+}
+
+static void set_key (void *s, int option, const char *key)
+{
+    check (zmq_setsockopt (s, option, key, 40) == 0, "zmq_setsockopt of a CURVE key");
+}
+
+/* The keys of zmq_curve(7). */
+static void make_server (void *s)
+{
+    set_int (s, ZMQ_CURVE_SERVER, 1);
+    set_key (s, ZMQ_CURVE_SECRETKEY, "JTKVSB%%)wK0E.X)V>+}o?pNmC{O&4W4b!Ni{Lh6");
+}
+
+static void make_client (void *s)
+{
+    set_key (s, ZMQ_CURVE_SERVERKEY, "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7");
+    set_key (s, ZMQ_CURVE_PUBLICKEY, "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID");
+    set_key (s, ZMQ_CURVE_SECRETKEY, "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs");
+}
+
 static void bind_socket (void *s)
 {
     size_t length = sizeof shared->endpoint;
@@ -62,6 +88,8 @@ static void bind_socket (void *s)
         snprintf (wanted, sizeof wanted, "ipc:///tmp/zmq-bench-%d", (int) getpid ());
     else
         strcpy (wanted, "inproc://bench");
+    if (curve)
+        make_server (s);
     check (zmq_bind (s, wanted) == 0, "zmq_bind");
     check (zmq_getsockopt (s, ZMQ_LAST_ENDPOINT, shared->endpoint, &length) == 0, "ZMQ_LAST_ENDPOINT");
     shared->ready = 1;
@@ -71,6 +99,8 @@ static void connect_socket (void *s)
 {
     while (!shared->ready)
         usleep (100);
+    if (curve)
+        make_client (s);
     check (zmq_connect (s, shared->endpoint) == 0, "zmq_connect");
 }
 
@@ -84,11 +114,6 @@ static void new_context (void)
 {
     context = zmq_ctx_new ();
     check (context != NULL, "zmq_ctx_new");
-}
-
-static void set_int (void *s, int option, int value)
-{
-    check (zmq_setsockopt (s, option, &value, sizeof value) == 0, "zmq_setsockopt");
 }
 
 static void send_message (void *s, size_t bytes)
@@ -449,7 +474,8 @@ int main (int argc, char *argv[])
         fprintf (stderr, "usage: bench lat|client|peer|thr|fan|mem|setup tcp|ipc|inproc SIZE [COUNT]\n");
         return 2;
     }
-    transport = argv[2];
+    curve = strncmp (argv[2], "curve-", 6) == 0;
+    transport = curve ? argv[2] + 6 : argv[2];
     size = (size_t) atol (argv[3]);
     if (argc > 4)
         count = atoi (argv[4]);

@@ -343,6 +343,7 @@ mod tests {
             for wrong in [
                 c"",
                 c"Yne@$",
+                c"D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs00000",
                 c"Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hI\"",
                 c"#####################################000",
             ] {

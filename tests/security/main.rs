@@ -7,6 +7,8 @@ mod watch;
 #[path = "../bad_input/wire.rs"]
 mod wire;
 
+mod curve;
+mod curve_peer;
 mod plain;
 #[path = "../sockets/support.rs"]
 mod support;

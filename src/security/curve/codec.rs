@@ -96,7 +96,7 @@ impl Sealer {
     /// Encrypts flags and body, which are `size` bytes, and completes the rest of the frame.
     #[inline]
     fn seal_short(&mut self, nonce: u64, size: usize, frame: &mut [u8; BOX_AT + SHORT]) {
-        let [mac_key, stream @ ..] = self.stream.short.of(nonce);
+        let [mac_key, stream @ ..] = &self.stream.short.of(nonce);
         for (byte, key) in frame[BOX_AT..].iter_mut().zip(stream.as_flattened()) {
             *byte ^= key;
         }
@@ -159,7 +159,7 @@ impl Unsealer {
 
     #[inline]
     fn open_short(&mut self, parts: &Parts<'_>, out: &mut Message) -> Result<u8, ProtocolError> {
-        let [mac_key, stream @ ..] = self.stream.short.of(parts.nonce);
+        let [mac_key, stream @ ..] = &self.stream.short.of(parts.nonce);
         if crypto_onetimeauth_verify(parts.mac, parts.sealed, mac_key).is_err() {
             return refused(code::CRYPTOGRAPHIC);
         }

@@ -13,7 +13,6 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 /// The first two blocks of a nonce's key stream, in quarters: the first one is what CURVE takes for the MAC.
 pub type KeyStream = [[u8; 32]; 4];
 
-const BLOCK: usize = 64;
 /// Nonces whose key streams are computed together.
 const NONCES: usize = 8;
 /// Blocks that are computed together.
@@ -30,29 +29,40 @@ pub struct KeyStreams {
     key: [u32; 8],
     /// The first nonce whose key stream is there.
     first: Option<u64>,
-    streams: [KeyStream; NONCES],
+    /// Of each nonce two blocks, one after the other.
+    blocks: [[u32; 16]; LANES],
+    /// Where they are computed. It stands here and not on the stack, so that it need be wiped at the end only.
+    state: [Words; 16],
 }
 
 impl KeyStreams {
     /// Those of this key.
     pub fn new(key: &[u8; 32]) -> Self {
-        Self { key: words(key), first: None, streams: [[[0; 32]; 4]; NONCES] }
+        let (blocks, state) = ([[0; 16]; LANES], [[0; LANES]; 16]);
+        Self { key: words(key), first: None, blocks, state }
     }
 
     /// The first bytes of the key stream of the nonce that is `counter`, most significant byte first. Quick if
     /// it is not much more than the one that was asked for before.
     #[inline]
-    pub fn of(&mut self, counter: u64) -> &KeyStream {
+    pub fn of(&mut self, counter: u64) -> KeyStream {
         let at = self.first.map_or(u64::MAX, |first| counter.wrapping_sub(first));
         let at = if at < NONCES as u64 { at as usize } else { self.begin_with(counter) };
-        &self.streams[at]
+        let words = &self.blocks.as_chunks::<2>().0[at];
+        let mut stream: KeyStream = [[0; 32]; 4];
+        let (bytes, _) = stream.as_flattened_mut().as_chunks_mut::<4>();
+        for (bytes, word) in bytes.iter_mut().zip(words.as_flattened()) {
+            *bytes = word.to_le_bytes();
+        }
+        stream
     }
 
     /// Computes the key streams of `first` and the nonces that follow it. Says which of them is the first one's.
     #[inline(never)]
     fn begin_with(&mut self, first: u64) -> usize {
         self.first = Some(first);
-        vectors::run(Blocks { key: &self.key, first, streams: &mut self.streams });
+        let Self { key, blocks, state, .. } = self;
+        vectors::run(Compute { key, first, blocks, state });
         0
     }
 }
@@ -60,67 +70,59 @@ impl KeyStreams {
 impl Drop for KeyStreams {
     fn drop(&mut self) {
         self.key.zeroize();
-        self.streams.zeroize();
+        self.blocks.zeroize();
+        self.state.zeroize();
     }
 }
 
 impl ZeroizeOnDrop for KeyStreams {}
 
 /// The work of [`KeyStreams::begin_with`].
-struct Blocks<'a> {
+struct Compute<'a> {
     key: &'a [u32; 8],
     first: u64,
-    streams: &'a mut [KeyStream; NONCES],
+    blocks: &'a mut [[u32; 16]; LANES],
+    state: &'a mut [Words; 16],
 }
 
-impl Vectorised for Blocks<'_> {
+impl Vectorised for Compute<'_> {
     #[inline(always)]
+    #[allow(clippy::needless_range_loop)] // iterators aren't always inlined into code for wider vectors
     fn run(self) {
-        let mut start = self.start();
-        let mut state = start;
+        let ([c0, c1, c2, c3], [k0, k1, k2, k3, k4, k5, k6, k7]) = (CONSTANTS, *self.key);
+        // The words that are the same in all lanes; those of nonce and counter are 0 here.
+        let same = [c0, k0, k1, k2, k3, c1, 0, 0, 0, 0, c2, k4, k5, k6, k7, c3];
+        // The others. Two lanes have the same nonce, and the blocks 0 and 1.
+        let (mut low, mut high, mut block) = ([0; LANES], [0; LANES], [0; LANES]);
+        for lane in 0..LANES {
+            [low[lane], high[lane]] = nonce_words(self.first.wrapping_add(lane as u64 / 2));
+            block[lane] = lane as u32 % 2;
+        }
+        let state = self.state;
+        for word in 0..16 {
+            state[word] = [same[word]; LANES];
+        }
+        (state[6], state[7], state[8]) = (low, high, block);
         for _ in 0..10 {
-            for [a, b, c, d] in [[0, 4, 8, 12], [5, 9, 13, 1], [10, 14, 2, 6], [15, 3, 7, 11]] {
-                quarter_round(&mut state, a, b, c, d);
-            }
-            for [a, b, c, d] in [[0, 1, 2, 3], [5, 6, 7, 4], [10, 11, 8, 9], [15, 12, 13, 14]] {
-                quarter_round(&mut state, a, b, c, d);
-            }
-        }
-        for (word, start) in state.iter_mut().zip(&start) {
-            for lane in 0..LANES {
-                word[lane] = word[lane].wrapping_add(start[lane]);
-            }
-        }
-        for (lane, block) in
-            self.streams.as_flattened_mut().as_flattened_mut().chunks_exact_mut(BLOCK).enumerate()
-        {
-            for (bytes, word) in block.chunks_exact_mut(4).zip(&state) {
-                bytes.copy_from_slice(&word[lane].to_le_bytes());
-            }
-        }
-        start.zeroize();
-        state.zeroize();
-    }
-}
-
-impl Blocks<'_> {
-    /// The states before the first round. Two lanes have the same nonce, and the blocks 0 and 1.
-    #[inline(always)]
-    #[allow(clippy::needless_range_loop)] // lanes of several words
-    fn start(&self) -> [Words; 16] {
-        let mut state = [[0; LANES]; 16];
-        for (diagonal, constant) in [0, 5, 10, 15].into_iter().zip(CONSTANTS) {
-            state[diagonal] = [constant; LANES];
-        }
-        for (place, &word) in [1, 2, 3, 4, 11, 12, 13, 14].into_iter().zip(self.key) {
-            state[place] = [word; LANES];
+            quarter_round(state, 0, 4, 8, 12);
+            quarter_round(state, 5, 9, 13, 1);
+            quarter_round(state, 10, 14, 2, 6);
+            quarter_round(state, 15, 3, 7, 11);
+            quarter_round(state, 0, 1, 2, 3);
+            quarter_round(state, 5, 6, 7, 4);
+            quarter_round(state, 10, 11, 8, 9);
+            quarter_round(state, 15, 12, 13, 14);
         }
         for lane in 0..LANES {
-            let [low, high] = nonce_words(self.first.wrapping_add(lane as u64 / 2));
-            (state[6][lane], state[7][lane]) = (low, high);
-            state[8][lane] = lane as u32 % 2;
+            state[6][lane] = state[6][lane].wrapping_add(low[lane]);
+            state[7][lane] = state[7][lane].wrapping_add(high[lane]);
+            state[8][lane] = state[8][lane].wrapping_add(block[lane]);
         }
-        state
+        for lane in 0..LANES {
+            for word in 0..16 {
+                self.blocks[lane][word] = state[word][lane].wrapping_add(same[word]);
+            }
+        }
     }
 }
 
@@ -196,10 +198,10 @@ mod tests {
     /// What is compiled for any processor and what for wide vectors is the same.
     #[test]
     fn the_width_of_vectors_makes_no_difference() {
-        let key = words(&[0x5a; 32]);
-        let (mut narrow, mut wide) = ([[[0; 32]; 4]; NONCES], [[[0; 32]; 4]; NONCES]);
-        Blocks { key: &key, first: 1234, streams: &mut narrow }.run();
-        vectors::run(Blocks { key: &key, first: 1234, streams: &mut wide });
-        assert_eq!(narrow, wide);
+        let (mut narrow, mut wide) = (KeyStreams::new(&[0x5a; 32]), KeyStreams::new(&[0x5a; 32]));
+        let KeyStreams { key, blocks, state, .. } = &mut narrow;
+        Compute { key, first: 1234, blocks, state }.run();
+        wide.of(1234);
+        assert_eq!(narrow.blocks, wide.blocks);
     }
 }
