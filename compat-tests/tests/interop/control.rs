@@ -209,6 +209,10 @@ pub mod option {
     pub const SNDTIMEO: i32 = 28;
     pub const ROUTER_MANDATORY: i32 = 33;
     pub const ROUTER_HANDOVER: i32 = 56;
+    pub const WSS_KEY_PEM: i32 = 103;
+    pub const WSS_CERT_PEM: i32 = 104;
+    pub const WSS_TRUST_PEM: i32 = 105;
+    pub const WSS_HOSTNAME: i32 = 106;
     pub const REQ_CORRELATE: i32 = 52;
     pub const REQ_RELAXED: i32 = 53;
 }

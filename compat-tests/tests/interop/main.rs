@@ -1,5 +1,5 @@
 //! Our library and the reference library in two processes, talking to each other: every pair of socket types, either library on either
-//! side, tcp and ipc, all sizes, and again after either side was killed.
+//! side, tcp, ipc, ws and wss, all sizes, and again after either side was killed.
 //!
 //! `cargo test --test interop -- [--list] [TEXT]...` runs the scenarios whose name contains one of the texts. `INTEROP_OURS=FILE` takes that library in the place of ours.
 

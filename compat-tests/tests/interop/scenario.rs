@@ -52,7 +52,7 @@ pub struct Scenario {
     pub kinds: [Kind; 2],
     /// Whether our library is the one that binds.
     pub ours_binds: bool,
-    /// `tcp` or `ipc`
+    /// `tcp`, `ipc`, `ws` or `wss`
     pub transport: &'static str,
     /// What is done.
     pub subject: Subject,
@@ -65,9 +65,9 @@ impl Scenario {
         for (one, other) in PAIRS {
             let orders = if one == other { vec![[one, other]] } else { vec![[one, other], [other, one]] };
             for kinds in orders {
-                for transport in ["tcp", "ipc"] {
+                for transport in ["tcp", "ipc", "ws", "wss"] {
                     // STREAM speaks to tcp only.
-                    if transport == "ipc" && one == Kind::Stream {
+                    if transport != "tcp" && one == Kind::Stream {
                         continue;
                     }
                     for ours_binds in [true, false] {
@@ -95,8 +95,8 @@ impl Scenario {
     /// Runs it. `folder` is for sockets in the file system.
     pub fn run(&self, ours: &mut Control, reference: &mut Control, folder: &Path) -> Step<()> {
         let endpoint = match self.transport {
-            "tcp" => "tcp://127.0.0.1:*".to_owned(),
-            _ => format!("ipc://{}/socket", folder.display()),
+            "ipc" => format!("ipc://{}/socket", folder.display()),
+            other => format!("{other}://127.0.0.1:*"),
         };
         let peers = if self.ours_binds { [ours, reference] } else { [reference, ours] };
         let resilient = self.subject == Subject::Reconnection;

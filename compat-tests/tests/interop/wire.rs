@@ -1,5 +1,6 @@
 //! Two sockets in two processes, one bound and one connected, and how their types frame what they say to each other.
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use crate::control::{Control, Failure, Step, option};
@@ -55,6 +56,21 @@ pub const SIDES: [Side; 2] = [Side::Bound, Side::Connected];
 /// How long to go on trying what can't be waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The host that the certificate of `wss` is for.
+const HOST: &str = "interop.example";
+
+/// A certificate and its key, PEM.
+struct Identity {
+    certificate: String,
+    key: String,
+}
+
+/// Self-signed, for this run.
+static IDENTITY: LazyLock<Identity> = LazyLock::new(|| {
+    let made = rcgen::generate_simple_self_signed([HOST.to_owned()]).expect("a certificate");
+    Identity { certificate: made.cert.pem(), key: made.signing_key.serialize_pem() }
+});
+
 /// The two peers and their sockets.
 pub struct Wire<'a> {
     /// The processes, bound side first.
@@ -89,6 +105,16 @@ impl Wire<'_> {
         let endpoint = self.endpoint.clone();
         let peer = self.at(side);
         peer.socket(name, kind as i32)?;
+        if endpoint.starts_with("wss:") {
+            let Identity { certificate, key } = &*IDENTITY;
+            if side == Side::Bound {
+                peer.bytes(name, option::WSS_CERT_PEM, certificate.as_bytes())?;
+                peer.bytes(name, option::WSS_KEY_PEM, key.as_bytes())?;
+            } else {
+                peer.bytes(name, option::WSS_TRUST_PEM, certificate.as_bytes())?;
+                peer.bytes(name, option::WSS_HOSTNAME, HOST.as_bytes())?;
+            }
+        }
         if matches!(kind, Kind::Req | Kind::Dealer | Kind::Router) {
             peer.bytes(name, option::ROUTING_ID, name.as_bytes())?;
         }

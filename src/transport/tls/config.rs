@@ -13,6 +13,10 @@ use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
+/// The longest record that is sent, with its head of 5 bytes. libzmq 4.3.5 reads 8 KiB at a time and doesn't look whether GnuTLS has more
+/// for it, so what is left of a longer one would lie there until something else arrives.
+const RECORD: usize = 8192 + 5;
+
 static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(ring::default_provider()));
 
 /// How a listener proves who it is.
@@ -48,6 +52,7 @@ impl ServerTls {
         // Connections are kept for long. To remember sessions for shorter handshakes isn't worth its memory.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
+        config.max_fragment_size = Some(RECORD);
         Ok(Self(Arc::new(config)))
     }
 
@@ -87,6 +92,7 @@ impl ClientTls {
             .with_no_client_auth();
         // Each connection looks at the certificate anew.
         config.resumption = Resumption::disabled();
+        config.max_fragment_size = Some(RECORD);
         Ok(Self(Arc::new(Client { config: Arc::new(config), host })))
     }
 

@@ -607,6 +607,44 @@ fn updates_of_keys_are_bounded() {
     assert!(!server.has_unsent());
 }
 
+/// No record is longer than what libzmq 4.3.5 reads at a time.
+#[test]
+fn records_are_short() {
+    let identity = self_signed(&[HOST], |_| {});
+    let (client_socket, near) = sockets();
+    let (far, server_socket) = sockets();
+    let client = client_end(client_socket, &client_options(&identity.certificate, HOST));
+    let server = server_end(server_socket, &server_options(&identity));
+    let body = vec![1; 40_000];
+    assert_eq!(client.write(&body).unwrap(), body.len());
+    assert_eq!(server.write(&body).unwrap(), body.len());
+    let mut logs = [Vec::new(), Vec::new()];
+    let (mut here, mut there) = (0, 0);
+    let mut buffer = [0; 4096];
+    let end = Instant::now() + PATIENCE;
+    while (here, there) != (body.len(), body.len()) {
+        assert!(Instant::now() < end, "{here} {there}");
+        here += read(&client).unwrap_or_default().len();
+        there += read(&server).unwrap_or_default().len();
+        for (from, to, log) in [(&near, &far, 0), (&far, &near, 1)] {
+            if let Ok(count) = (&*from).read(&mut buffer) {
+                to.send(&buffer[..count]).unwrap();
+                logs[log].extend(&buffer[..count]);
+            }
+        }
+    }
+    for log in logs {
+        let (mut at, mut longest) = (0, 0);
+        while at + 5 <= log.len() {
+            let len = usize::from(u16::from_be_bytes([log[at + 3], log[at + 4]]));
+            longest = longest.max(len);
+            at += 5 + len;
+        }
+        // With the type and the tag.
+        assert_eq!(longest, 8192 + 1 + 16);
+    }
+}
+
 #[test]
 fn versions_one_point_two_and_three() {
     let identity = self_signed(&[HOST], |_| {});
