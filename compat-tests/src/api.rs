@@ -30,14 +30,40 @@ pub struct Api {
     msg_recv: unsafe extern "C" fn(*mut Message, *mut c_void, c_int) -> c_int,
     msg_close: unsafe extern "C" fn(*mut Message) -> c_int,
     errno: unsafe extern "C" fn() -> c_int,
-    drafts: Option<Drafts>,
+    has: unsafe extern "C" fn(*const c_char) -> c_int,
+    msg_gets: unsafe extern "C" fn(*const Message, *const c_char) -> *const c_char,
+    curve_keypair: unsafe extern "C" fn(*mut c_char, *mut c_char) -> c_int,
+    socket_monitor: unsafe extern "C" fn(*mut c_void, *const c_char, c_int) -> c_int,
+    // Of the draft API, so a library may lack them.
+    join: Option<unsafe extern "C" fn(*mut c_void, *const c_char) -> c_int>,
+    leave: Option<unsafe extern "C" fn(*mut c_void, *const c_char) -> c_int>,
+    connect_peer: Option<unsafe extern "C" fn(*mut c_void, *const c_char) -> u32>,
+    msg_set_routing_id: Option<unsafe extern "C" fn(*mut Message, u32) -> c_int>,
+    msg_routing_id: Option<unsafe extern "C" fn(*mut Message) -> u32>,
+    msg_set_group: Option<unsafe extern "C" fn(*mut Message, *const c_char) -> c_int>,
+    msg_group: Option<unsafe extern "C" fn(*mut Message) -> *const c_char>,
 }
 
-/// Draft functions, which not every build exports.
-struct Drafts {
-    connect_peer: unsafe extern "C" fn(*mut c_void, *const c_char) -> u32,
-    msg_routing_id: unsafe extern "C" fn(*mut Message) -> u32,
-    msg_set_routing_id: unsafe extern "C" fn(*mut Message, u32) -> c_int,
+/// What a message is addressed with, besides its parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// Nothing: the socket type does without.
+    None,
+    /// The peer of a SERVER or PEER socket.
+    RoutingId(u32),
+    /// The group of a RADIO socket's message.
+    Group(String),
+}
+
+/// What a message brings along, besides its parts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The peer, where the socket is a SERVER or PEER; otherwise 0.
+    pub routing_id: u32,
+    /// The group, where it is a DISH.
+    pub group: String,
+    /// Whom the authenticator took the sender for.
+    pub user_id: Option<String>,
 }
 
 /// A socket's handle.
@@ -47,6 +73,9 @@ pub struct Socket(*mut c_void);
 /// A context's handle.
 #[derive(Clone, Copy)]
 pub struct Context(*mut c_void);
+
+// SAFETY: contexts may be used by any thread (zmq_ctx_new(3)).
+unsafe impl Send for Context {}
 
 impl Api {
     /// Loads a library by its path. It stays loaded.
@@ -71,17 +100,13 @@ impl Api {
                 unsafe { std::mem::transmute(find($name)?) }
             };
         }
-        let drafts = if find(c"zmq_connect_peer").is_ok() {
-            Some(Drafts {
-                connect_peer: function!(c"zmq_connect_peer"),
-                msg_routing_id: function!(c"zmq_msg_routing_id"),
-                msg_set_routing_id: function!(c"zmq_msg_set_routing_id"),
-            })
-        } else {
-            None
-        };
+        macro_rules! draft {
+            ($name:literal) => {
+                // SAFETY: zmq.h gives this function the type that the field has.
+                find($name).ok().map(|symbol| unsafe { std::mem::transmute(symbol) })
+            };
+        }
         Ok(Self {
-            drafts,
             ctx_new: function!(c"zmq_ctx_new"),
             ctx_term: function!(c"zmq_ctx_term"),
             socket: function!(c"zmq_socket"),
@@ -99,6 +124,17 @@ impl Api {
             msg_recv: function!(c"zmq_msg_recv"),
             msg_close: function!(c"zmq_msg_close"),
             errno: function!(c"zmq_errno"),
+            has: function!(c"zmq_has"),
+            msg_gets: function!(c"zmq_msg_gets"),
+            curve_keypair: function!(c"zmq_curve_keypair"),
+            socket_monitor: function!(c"zmq_socket_monitor"),
+            join: draft!(c"zmq_join"),
+            leave: draft!(c"zmq_leave"),
+            connect_peer: draft!(c"zmq_connect_peer"),
+            msg_set_routing_id: draft!(c"zmq_msg_set_routing_id"),
+            msg_routing_id: draft!(c"zmq_msg_routing_id"),
+            msg_set_group: draft!(c"zmq_msg_set_group"),
+            msg_group: draft!(c"zmq_msg_group"),
         })
     }
 
@@ -170,29 +206,69 @@ impl Api {
         self.check(unsafe { (self.connect)(socket.0, endpoint.as_ptr()) })
     }
 
-    /// `zmq_connect_peer`
-    #[allow(dead_code)] // not every program that has this module connects so
-    pub fn connect_peer(&self, socket: Socket, endpoint: &str) -> Result<u32, Errno> {
-        let endpoint = CString::new(endpoint).map_err(|_| libc::EINVAL)?;
-        let drafts = self.drafts.as_ref().ok_or(libc::ENOSYS)?;
-        // SAFETY: an open socket and a terminated string.
-        let route = unsafe { (drafts.connect_peer)(socket.0, endpoint.as_ptr()) };
-        self.check(if route == 0 { -1 } else { 0 })?;
-        Ok(route)
+    /// `zmq_has`
+    pub fn has(&self, capability: &str) -> bool {
+        // SAFETY: a terminated string.
+        CString::new(capability).is_ok_and(|name| unsafe { (self.has)(name.as_ptr()) } == 1)
     }
 
-    /// Sends one part to the peer with a routing id; 0: without one.
-    pub fn send_to(&self, socket: Socket, route: u32, part: &[u8], flags: c_int) -> Result<c_int, Errno> {
+    /// `zmq_curve_keypair`: the public and the secret key, in Z85.
+    pub fn curve_keypair(&self) -> Result<(String, String), Errno> {
+        let (mut public, mut secret) = ([0_u8; 41], [0_u8; 41]);
+        // SAFETY: two buffers of the size that the man page asks for.
+        self.check(unsafe { (self.curve_keypair)(public.as_mut_ptr().cast(), secret.as_mut_ptr().cast()) })?;
+        let text = |key: &[u8; 41]| String::from_utf8_lossy(&key[..40]).into_owned();
+        Ok((text(&public), text(&secret)))
+    }
+
+    /// `zmq_socket_monitor`
+    pub fn monitor(&self, socket: Socket, endpoint: &str, events: c_int) -> Result<c_int, Errno> {
+        let endpoint = CString::new(endpoint).map_err(|_| libc::EINVAL)?;
+        // SAFETY: an open socket and a terminated string.
+        self.check(unsafe { (self.socket_monitor)(socket.0, endpoint.as_ptr(), events) })
+    }
+
+    /// `zmq_connect_peer`: the peer's routing id.
+    pub fn connect_peer(&self, socket: Socket, endpoint: &str) -> Result<u32, Errno> {
+        let endpoint = CString::new(endpoint).map_err(|_| libc::EINVAL)?;
+        let connect_peer = self.connect_peer.ok_or(libc::ENOSYS)?;
+        // SAFETY: an open socket and a terminated string.
+        match unsafe { connect_peer(socket.0, endpoint.as_ptr()) } {
+            0 => Err(self.check(-1).unwrap_err()),
+            id => Ok(id),
+        }
+    }
+
+    /// `zmq_join` or `zmq_leave`
+    pub fn membership(&self, socket: Socket, group: &str, join: bool) -> Result<c_int, Errno> {
+        let group = CString::new(group).map_err(|_| libc::EINVAL)?;
+        let function = if join { self.join } else { self.leave }.ok_or(libc::ENOSYS)?;
+        // SAFETY: an open socket and a terminated string.
+        self.check(unsafe { function(socket.0, group.as_ptr()) })
+    }
+
+    /// Sends one part.
+    pub fn send(&self, socket: Socket, part: &[u8], flags: c_int) -> Result<c_int, Errno> {
+        self.send_to(socket, part, flags, &Address::None)
+    }
+
+    /// Sends one part to somebody.
+    pub fn send_to(
+        &self,
+        socket: Socket,
+        part: &[u8],
+        flags: c_int,
+        address: &Address,
+    ) -> Result<c_int, Errno> {
         let mut message = Message([0; 64]);
         // SAFETY: the message is initialised first, its body has the part's size, and it is closed if it wasn't taken.
         unsafe {
             self.check((self.msg_init_size)(&mut message, part.len()))?;
             let data = (self.msg_data)(&mut message).cast::<u8>();
             std::ptr::copy_nonoverlapping(part.as_ptr(), data, part.len());
-            if let Some(drafts) = self.drafts.as_ref().filter(|_| route != 0) {
-                (drafts.msg_set_routing_id)(&mut message, route);
-            }
-            let sent = self.check((self.msg_send)(&mut message, socket.0, flags));
+            let sent = self
+                .address(&mut message, address)
+                .and_then(|_| self.check((self.msg_send)(&mut message, socket.0, flags)));
             if sent.is_err() {
                 (self.msg_close)(&mut message);
             }
@@ -200,17 +276,58 @@ impl Api {
         }
     }
 
-    /// Receives one part, and hands it to `look`. The second value tells whether there are more.
-    pub fn recv<T>(&self, socket: Socket, look: impl FnOnce(&[u8]) -> T) -> Result<(T, bool), Errno> {
-        self.recv_from(socket, look).map(|(_, seen, more)| (seen, more))
+    fn address(&self, message: &mut Message, address: &Address) -> Result<c_int, Errno> {
+        match address {
+            Address::None => Ok(0),
+            Address::RoutingId(id) => {
+                let set = self.msg_set_routing_id.ok_or(libc::ENOSYS)?;
+                // SAFETY: an initialised message.
+                self.check(unsafe { set(message, *id) })
+            }
+            Address::Group(group) => {
+                let set = self.msg_set_group.ok_or(libc::ENOSYS)?;
+                let group = CString::new(group.as_str()).map_err(|_| libc::EINVAL)?;
+                // SAFETY: an initialised message and a terminated string.
+                self.check(unsafe { set(message, group.as_ptr()) })
+            }
+        }
     }
 
-    /// As `recv`; the routing id that the message carries comes first.
+    /// Receives one part, and hands it to `look`. The second value tells whether there are more.
+    pub fn recv<T>(&self, socket: Socket, look: impl FnOnce(&[u8]) -> T) -> Result<(T, bool), Errno> {
+        self.receive(socket, |_, body| look(body))
+    }
+
+    /// Receives one part with what it brings along, unless that would be much work for nothing (`zmq_msg_group` and others are for single
+    /// parts of some socket types only).
     pub fn recv_from<T>(
         &self,
         socket: Socket,
         look: impl FnOnce(&[u8]) -> T,
-    ) -> Result<(u32, T, bool), Errno> {
+    ) -> Result<(T, bool, Origin), Errno> {
+        let ((seen, origin), more) = self.receive(socket, |message, body| {
+            let text = |text: *const c_char| {
+                // SAFETY: null, or a terminated string that lives as long as the message.
+                (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
+            };
+            // SAFETY: the message has been received, and the name is terminated.
+            let origin = unsafe {
+                Origin {
+                    routing_id: self.msg_routing_id.map_or(0, |get| get(message)),
+                    group: self.msg_group.and_then(|get| text(get(message))).unwrap_or_default(),
+                    user_id: text((self.msg_gets)(message, c"User-Id".as_ptr())),
+                }
+            };
+            (look(body), origin)
+        })?;
+        Ok((seen, more, origin))
+    }
+
+    fn receive<T>(
+        &self,
+        socket: Socket,
+        look: impl FnOnce(&mut Message, &[u8]) -> T,
+    ) -> Result<(T, bool), Errno> {
         let mut message = Message([0; 64]);
         // SAFETY: the message is initialised first, and its body is looked at before it is closed.
         unsafe {
@@ -219,9 +336,7 @@ impl Api {
                 let size = (self.msg_size)(&message);
                 let data = (self.msg_data)(&mut message).cast::<u8>();
                 let body = if size == 0 { &[][..] } else { std::slice::from_raw_parts(data, size) };
-                let seen = look(body);
-                let route = self.drafts.as_ref().map_or(0, |drafts| (drafts.msg_routing_id)(&mut message));
-                (route, seen, (self.msg_more)(&message) != 0)
+                (look(&mut message, body), (self.msg_more)(&message) != 0)
             });
             (self.msg_close)(&mut message);
             received

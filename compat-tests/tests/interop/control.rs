@@ -208,6 +208,14 @@ pub mod option {
     pub const RCVTIMEO: i32 = 27;
     pub const SNDTIMEO: i32 = 28;
     pub const ROUTER_MANDATORY: i32 = 33;
+    pub const PLAIN_SERVER: i32 = 44;
+    pub const PLAIN_USERNAME: i32 = 45;
+    pub const PLAIN_PASSWORD: i32 = 46;
+    pub const CURVE_SERVER: i32 = 47;
+    pub const CURVE_PUBLICKEY: i32 = 48;
+    pub const CURVE_SECRETKEY: i32 = 49;
+    pub const CURVE_SERVERKEY: i32 = 50;
+    pub const ZAP_DOMAIN: i32 = 55;
     pub const ROUTER_HANDOVER: i32 = 56;
     pub const WSS_KEY_PEM: i32 = 103;
     pub const WSS_CERT_PEM: i32 = 104;
@@ -215,4 +223,8 @@ pub mod option {
     pub const WSS_HOSTNAME: i32 = 106;
     pub const REQ_CORRELATE: i32 = 52;
     pub const REQ_RELAXED: i32 = 53;
+    pub const WSS_KEY_PEM: i32 = 103;
+    pub const WSS_CERT_PEM: i32 = 104;
+    pub const WSS_TRUST_PEM: i32 = 105;
+    pub const WSS_HOSTNAME: i32 = 106;
 }

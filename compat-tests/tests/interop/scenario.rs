@@ -4,8 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::control::{Control, Failure, Step, option};
+use crate::datagrams::{self, Exchange};
 use crate::frame::Frame;
-use crate::wire::{Kind, SIDES, Side, Wire};
+use crate::security::{Fault, Mechanism};
+use crate::tls::Certificates;
+use crate::wire::{GROUP, Kind, SIDES, Side, Wire};
 
 /// Sizes at which an encoding, a buffer or a message's form changes, and large ones.
 const SIZES: [usize; 16] =
@@ -16,7 +19,7 @@ const MULTIPART: [&[usize]; 4] = [&[0, 1, 255, 256], &[8192, 0, 65_536, 0], &[34
 const BURST: usize = 5_000;
 
 /// The pairs of types that may talk to each other. Each is run both ways round.
-const PAIRS: [(Kind, Kind); 17] = [
+const PAIRS: [(Kind, Kind); 18] = [
     (Kind::Pair, Kind::Pair),
     (Kind::Pub, Kind::Sub),
     (Kind::Pub, Kind::Xsub),
@@ -30,11 +33,24 @@ const PAIRS: [(Kind, Kind); 17] = [
     (Kind::Router, Kind::Router),
     (Kind::Push, Kind::Pull),
     (Kind::Stream, Kind::Stream),
-    (Kind::Client, Kind::Server),
+    (Kind::Server, Kind::Client),
+    (Kind::Radio, Kind::Dish),
     (Kind::Scatter, Kind::Gather),
     (Kind::Peer, Kind::Peer),
     (Kind::Channel, Kind::Channel),
 ];
+
+/// Those that are tried with each mechanism: a type of each family.
+const SECURED: [(Kind, Kind); 6] = [
+    (Kind::Pub, Kind::Sub),
+    (Kind::Req, Kind::Rep),
+    (Kind::Dealer, Kind::Router),
+    (Kind::Push, Kind::Pull),
+    (Kind::Server, Kind::Client),
+    (Kind::Radio, Kind::Dish),
+];
+const MECHANISMS: [Mechanism; 4] =
+    [Mechanism::NullZap, Mechanism::Plain, Mechanism::Curve, Mechanism::CurveZap];
 
 /// What is done with a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +59,10 @@ pub enum Subject {
     Messages,
     /// SIGKILL for the one side, then for the other.
     Reconnection,
+    /// A client that may not come in.
+    Refusal,
+    /// Over udp.
+    Datagrams(Exchange),
 }
 
 /// See the module's text.
@@ -54,68 +74,191 @@ pub struct Scenario {
     pub ours_binds: bool,
     /// `tcp`, `ipc`, `ws` or `wss`
     pub transport: &'static str,
+    /// How the bound side makes sure of the other.
+    pub mechanism: Mechanism,
     /// What is done.
     pub subject: Subject,
+}
+
+/// Each pair, either type bound.
+fn orders(pairs: &[(Kind, Kind)]) -> Vec<[Kind; 2]> {
+    let both = |(one, other): &(Kind, Kind)| {
+        if one == other { vec![[*one, *other]] } else { vec![[*one, *other], [*other, *one]] }
+    };
+    pairs.iter().flat_map(both).collect()
 }
 
 impl Scenario {
     /// All of them.
     pub fn all() -> Vec<Self> {
+        use Subject::{Messages, Reconnection, Refusal};
         let mut all = Vec::new();
-        for (one, other) in PAIRS {
-            let orders = if one == other { vec![[one, other]] } else { vec![[one, other], [other, one]] };
-            for kinds in orders {
-                for transport in ["tcp", "ipc", "ws", "wss"] {
+        let mut add = |kinds: &[[Kind; 2]], transports: &[&'static str], mechanism, subjects: &[Subject]| {
+            for kinds in kinds {
+                for transport in transports {
                     // STREAM speaks to tcp only.
-                    if transport != "tcp" && one == Kind::Stream {
+                    if *transport != "tcp" && kinds.contains(&Kind::Stream) {
                         continue;
                     }
                     for ours_binds in [true, false] {
-                        for subject in [Subject::Messages, Subject::Reconnection] {
-                            all.push(Self { kinds, ours_binds, transport, subject });
+                        for subject in subjects {
+                            let (kinds, transport, subject) = (*kinds, *transport, *subject);
+                            all.push(Self { kinds, ours_binds, transport, mechanism, subject });
                         }
                     }
                 }
             }
+        };
+        add(&orders(&PAIRS), &["tcp", "ipc"], Mechanism::Null, &[Messages, Reconnection]);
+        add(&orders(&PAIRS), &["ws"], Mechanism::Null, &[Messages]);
+        add(&orders(&SECURED), &["wss"], Mechanism::Null, &[Messages]);
+        let dealer_router = [[Kind::Router, Kind::Dealer]];
+        add(&dealer_router, &["ws", "wss"], Mechanism::Null, &[Reconnection]);
+        for mechanism in MECHANISMS {
+            add(&orders(&SECURED), &["tcp"], mechanism, &[Messages]);
+            add(&dealer_router, &["ipc", "ws", "wss"], mechanism, &[Messages]);
+            add(&dealer_router, &["tcp", "ipc"], mechanism, &[Reconnection]);
+            if !mechanism.faults().is_empty() {
+                add(&dealer_router, &["tcp", "ipc", "ws"], mechanism, &[Refusal]);
+            }
         }
+        let [groups, peers] = [Exchange::Groups, Exchange::Peers].map(Subject::Datagrams);
+        add(&[[Kind::Dish, Kind::Radio]], &["udp"], Mechanism::Null, &[groups]);
+        add(&[[Kind::Dgram, Kind::Dgram]], &["udp"], Mechanism::Null, &[peers]);
         all
+    }
+
+    /// What the libraries must have for it, in the words of `zmq_has` (which has none for udp).
+    pub fn needs(&self) -> impl Iterator<Item = &'static str> {
+        let transport = match self.transport {
+            "ws" => Some("WS"),
+            "wss" => Some("WSS"),
+            "udp" => Some("udp"),
+            _ => None,
+        };
+        transport.into_iter().chain(self.mechanism.needs())
     }
 
     /// What it is called.
     pub fn name(&self) -> String {
         let [bound, connected] = self.kinds;
         let (binds, connects) = if self.ours_binds { ("ours", "reference") } else { ("reference", "ours") };
-        let subject = format!("{:?}", self.subject).to_lowercase();
+        let subject = match self.subject {
+            Subject::Datagrams(_) => "messages".to_owned(),
+            subject => format!("{subject:?}").to_lowercase(),
+        };
+        let mechanism = match self.mechanism {
+            Mechanism::Null => String::new(),
+            other => format!(", {other:?}"),
+        };
         format!(
-            "{subject}: {bound:?} bound by {binds}, {connected:?} connected by {connects}, {}",
+            "{subject}: {bound:?} bound by {binds}, {connected:?} connected by {connects}, {}{mechanism}",
             self.transport
         )
     }
 
     /// Runs it. `folder` is for sockets in the file system.
-    pub fn run(&self, ours: &mut Control, reference: &mut Control, folder: &Path) -> Step<()> {
+    pub fn run(
+        &self,
+        ours: &mut Control,
+        reference: &mut Control,
+        folder: &Path,
+        certificates: &Certificates,
+    ) -> Step<()> {
         let endpoint = match self.transport {
             "ipc" => format!("ipc://{}/socket", folder.display()),
-            other => format!("{other}://127.0.0.1:*"),
+            transport => format!("{transport}://127.0.0.1:*"),
         };
-        let peers = if self.ours_binds { [ours, reference] } else { [reference, ours] };
-        let resilient = self.subject == Subject::Reconnection;
-        let mut wire = Wire { peers, kinds: self.kinds, endpoint, resilient };
+        if let Subject::Datagrams(exchange) = self.subject {
+            let (bound, connected) = if self.ours_binds { (ours, reference) } else { (reference, ours) };
+            return datagrams::run(exchange, connected, bound);
+        }
+        let mut peers = if self.ours_binds { [ours, reference] } else { [reference, ours] };
+        let credentials = self.mechanism.credentials(&mut peers)?;
+        let mut wire = Wire {
+            peers,
+            kinds: self.kinds,
+            endpoint,
+            resilient: self.subject == Subject::Reconnection,
+            mechanism: self.mechanism,
+            credentials,
+            fault: None,
+            certificates,
+        };
+        if self.subject == Subject::Refusal {
+            return refusals(&mut wire);
+        }
         wire.open(Side::Bound)?;
         wire.open(Side::Connected)?;
         match self.subject {
             Subject::Messages => messages(&mut wire)?,
-            Subject::Reconnection => reconnection(&mut wire)?,
+            _ => reconnection(&mut wire)?,
         }
+        names(&mut wire)?;
         wire.close()
     }
 }
 
-/// Whether the types send messages of several parts.
-fn has_parts(wire: &Wire) -> bool {
-    (wire.kind(Side::Bound) as i32) < Kind::Server as i32
+/// What the authenticator called the client is what the bound side's messages say.
+fn names(wire: &mut Wire) -> Step<()> {
+    let kind = wire.kind(Side::Bound);
+    // Those that only send have received nothing, or no more than subscriptions.
+    if matches!(kind, Kind::Pub | Kind::Push | Kind::Radio | Kind::Scatter | Kind::Stream | Kind::Xpub) {
+        return Ok(());
+    }
+    let expected = wire.user();
+    let user = wire.at(Side::Bound).ask("user bound")?;
+    if user == expected {
+        return Ok(());
+    }
+    Err(Failure::Broken(format!("the client is called {user:?}")))
 }
 
+/// Each thing that can be wrong with a client, and then that the right one is let in all the same.
+fn refusals(wire: &mut Wire) -> Step<()> {
+    let endpoint = wire.endpoint.clone();
+    for fault in wire.mechanism.faults() {
+        wire.fault = Some(*fault);
+        wire.endpoint.clone_from(&endpoint);
+        wire.open(Side::Bound)?;
+        wire.open(Side::Connected)?;
+        let seen = wire.at(Side::Bound).ask("refusal bound")?;
+        let expected = match (wire.mechanism, *fault) {
+            // ZMQ_EVENT_HANDSHAKE_FAILED_AUTH with the status
+            (_, Fault::Stranger) => "0x4000 400",
+            // ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL with ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC
+            (_, Fault::OtherServer) => "0x2000 285212673",
+            // and with ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH
+            (_, Fault::NoMechanism) => "0x2000 285212674",
+        };
+        let name = wire.at(Side::Bound).name();
+        if seen != expected {
+            return Err(Failure::Broken(format!("{fault:?}: {name} reports {seen}, not {expected}")));
+        }
+        if *fault == Fault::Stranger {
+            let seen = wire.at(Side::Connected).ask("refusal connected")?;
+            if seen != expected {
+                return Err(Failure::Broken(format!("{fault:?}: the client reports {seen}, not {expected}")));
+            }
+        }
+        // A message of its lies in its own pipe, and goes nowhere.
+        wire.at(Side::Connected).send("connected", &[Frame::of("from a stranger")]).or_else(|failure| {
+            matches!(failure, Failure::Errno(libc::EAGAIN, _)).then_some(()).ok_or(failure)
+        })?;
+        if let Some(received) = wire.at(Side::Bound).recv_soon("bound", 50)? {
+            return Err(Failure::Broken(format!("{fault:?}: {received:?} came through")));
+        }
+        wire.close()?;
+    }
+    wire.fault = None;
+    wire.endpoint = endpoint;
+    wire.open(Side::Bound)?;
+    wire.open(Side::Connected)?;
+    contact(wire)?;
+    wire.close()
+}
+
+/// Messages of all sizes, and of several parts unless a type refuses them.
 fn payloads(wire: &Wire) -> Vec<Vec<Frame>> {
     let mut seed = 0;
     let mut frame = |size: usize| {
@@ -125,17 +268,7 @@ fn payloads(wire: &Wire) -> Vec<Vec<Frame>> {
     let single: Vec<_> = SIZES.iter().map(|size| vec![frame(*size)]).collect();
     let multipart: Vec<_> =
         MULTIPART.iter().map(|sizes| sizes.iter().map(|size| frame(*size)).collect()).collect();
-    if has_parts(wire) { [single, multipart].concat() } else { single }
-}
-
-/// The side that sends, if it is a pipeline.
-fn pusher(wire: &Wire) -> Option<Side> {
-    wire.side_of(Kind::Push).or(wire.side_of(Kind::Scatter))
-}
-
-/// The side that has to speak first, since the other one has to know it.
-fn first(wire: &Wire) -> Side {
-    wire.side_of(Kind::Dealer).or(wire.side_of(Kind::Client)).unwrap_or(Side::Connected)
+    if SIDES.iter().any(|side| wire.kind(*side).is_single()) { single } else { [single, multipart].concat() }
 }
 
 /// The side that publishes, if it is that family.
@@ -156,23 +289,53 @@ fn messages(wire: &mut Wire) -> Step<()> {
         publications(wire, publisher)
     } else if let Some(client) = client(wire) {
         requests(wire, client)
-    } else if let Some(push) = pusher(wire) {
-        wire.stream(push, &payloads(wire))?;
-        burst(wire, push)
+    } else if let Some(radio) = wire.side_of(Kind::Radio) {
+        groups(wire, radio)
+    } else if let Some(sender) = sender(wire) {
+        wire.stream(sender, &payloads(wire))?;
+        burst(wire, sender)
     } else {
-        let first = first(wire);
+        let first = speaker(wire);
         if wire.kind(first) == Kind::Router {
             wire.get_through(first)?;
             wire.get_through(first.other())?;
         }
         wire.stream(first, &payloads(wire))?;
         wire.stream(first.other(), &payloads(wire))?;
-        if wire.side_of(Kind::Router).is_none() {
+        if !SIDES.iter().any(|side| matches!(wire.kind(*side), Kind::Router | Kind::Server | Kind::Peer)) {
             burst(wire, first)?;
             burst(wire, first.other())?;
         }
         Ok(())
     }
+}
+
+/// The side that only sends, if there is one.
+fn sender(wire: &Wire) -> Option<Side> {
+    [Kind::Push, Kind::Scatter, Kind::Radio].into_iter().find_map(|kind| wire.side_of(kind))
+}
+
+/// The side that has to send first, so that the other one knows it.
+fn speaker(wire: &Wire) -> Side {
+    wire.side_of(Kind::Dealer).or(wire.side_of(Kind::Client)).unwrap_or(Side::Connected)
+}
+
+/// From one group to another.
+fn groups(wire: &mut Wire, radio: Side) -> Step<()> {
+    let dish = radio.other();
+    wire.get_through(radio)?;
+    wire.stream(radio, &payloads(wire))?;
+    let name = radio.name();
+    wire.at(radio).ask(&format!("group {name} another"))?;
+    wire.at(radio).send(name, &[Frame::of("for another group")])?;
+    if let Some(received) = wire.at(dish).recv_soon(dish.name(), 30)? {
+        return Err(Failure::Broken(format!("{received:?} came although its group was never joined")));
+    }
+    wire.at(dish).ask(&format!("join {} another", dish.name()))?;
+    wire.at(dish).ask(&format!("leave {} {GROUP}", dish.name()))?;
+    wire.at(dish).ask(&format!("group {} another", dish.name()))?;
+    wire.get_through(radio)?;
+    wire.stream(radio, &payloads(wire))
 }
 
 fn requests(wire: &mut Wire, client: Side) -> Step<()> {
@@ -280,10 +443,10 @@ fn contact(wire: &mut Wire) -> Step<()> {
     if let Some(client) = client(wire) {
         return wire.get_request_through(client);
     }
-    if let Some(push) = pusher(wire) {
-        return wire.get_through(push);
+    if let Some(sender) = sender(wire) {
+        return wire.get_through(sender);
     }
-    let first = first(wire);
+    let first = speaker(wire);
     wire.get_through(first)?;
     wire.get_through(first.other())
 }

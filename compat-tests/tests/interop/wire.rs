@@ -1,12 +1,13 @@
 //! Two sockets in two processes, one bound and one connected, and how their types frame what they say to each other.
 
-use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use crate::control::{Control, Failure, Step, option};
 use crate::frame::Frame;
+use crate::security::{Credentials, Fault, Mechanism};
+use crate::tls::Certificates;
 
-/// The socket types that talk to one peer at a time over tcp and ipc, with zmq.h's numbers.
+/// The socket types, with zmq.h's numbers; from SERVER on they belong to the draft API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // the names are zmq.h's
 pub enum Kind {
@@ -24,11 +25,24 @@ pub enum Kind {
     Stream = 11,
     Server = 12,
     Client = 13,
+    Radio = 14,
+    Dish = 15,
     Gather = 16,
     Scatter = 17,
+    Dgram = 18,
     Peer = 19,
     Channel = 20,
 }
+
+impl Kind {
+    /// Whether its messages have one part only.
+    pub fn is_single(self) -> bool {
+        self as i32 >= Self::Server as i32
+    }
+}
+
+/// The group that RADIO sends to and DISH has joined.
+pub const GROUP: &str = "group";
 
 /// Which of the two: the socket that is bound, or the one that is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,21 +70,6 @@ pub const SIDES: [Side; 2] = [Side::Bound, Side::Connected];
 /// How long to go on trying what can't be waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The host that the certificate of `wss` is for.
-const HOST: &str = "interop.example";
-
-/// A certificate and its key, PEM.
-struct Identity {
-    certificate: String,
-    key: String,
-}
-
-/// Self-signed, for this run.
-static IDENTITY: LazyLock<Identity> = LazyLock::new(|| {
-    let made = rcgen::generate_simple_self_signed([HOST.to_owned()]).expect("a certificate");
-    Identity { certificate: made.cert.pem(), key: made.signing_key.serialize_pem() }
-});
-
 /// The two peers and their sockets.
 pub struct Wire<'a> {
     /// The processes, bound side first.
@@ -81,6 +80,14 @@ pub struct Wire<'a> {
     pub endpoint: String,
     /// For types that lose messages when a peer dies: options that let them go on afterwards.
     pub resilient: bool,
+    /// How the bound side makes sure of the other.
+    pub mechanism: Mechanism,
+    /// With what.
+    pub credentials: Credentials,
+    /// What is wrong with the connected side, if it is to be turned away.
+    pub fault: Option<Fault>,
+    /// For `wss://`
+    pub certificates: &'a Certificates,
 }
 
 impl Wire<'_> {
@@ -99,21 +106,26 @@ impl Wire<'_> {
         SIDES.into_iter().find(|side| self.kind(*side) == kind)
     }
 
+    /// What the bound side's authenticator calls the client. Upstream's REQ and DISH give a connection up whose client has a name: they take the
+    /// note of it for the beginning of a message.
+    pub fn user(&self) -> &'static str {
+        let nameless = self.peers[0].name() == "reference" && matches!(self.kinds[0], Kind::Req | Kind::Dish);
+        if self.mechanism.is_authenticated() && !nameless { "someone" } else { "" }
+    }
+
     /// Opens a side's socket and binds or connects it.
     pub fn open(&mut self, side: Side) -> Step<()> {
         let (kind, resilient, name) = (self.kind(side), self.resilient, side.name());
-        let endpoint = self.endpoint.clone();
-        let peer = self.at(side);
+        let (endpoint, mechanism, fault) = (self.endpoint.clone(), self.mechanism, self.fault);
+        let user = self.user();
+        let peer = &mut *self.peers[side as usize];
         peer.socket(name, kind as i32)?;
+        match side {
+            Side::Bound => mechanism.serve(peer, name, user, &self.credentials)?,
+            Side::Connected => mechanism.enter(peer, name, &self.credentials, fault)?,
+        }
         if endpoint.starts_with("wss:") {
-            let Identity { certificate, key } = &*IDENTITY;
-            if side == Side::Bound {
-                peer.bytes(name, option::WSS_CERT_PEM, certificate.as_bytes())?;
-                peer.bytes(name, option::WSS_KEY_PEM, key.as_bytes())?;
-            } else {
-                peer.bytes(name, option::WSS_TRUST_PEM, certificate.as_bytes())?;
-                peer.bytes(name, option::WSS_HOSTNAME, HOST.as_bytes())?;
-            }
+            self.certificates.apply(peer, name, side == Side::Bound)?;
         }
         if matches!(kind, Kind::Req | Kind::Dealer | Kind::Router) {
             peer.bytes(name, option::ROUTING_ID, name.as_bytes())?;
@@ -129,7 +141,15 @@ impl Wire<'_> {
                 peer.int(name, option::REQ_CORRELATE, 1)?;
             }
             Kind::Sub => peer.bytes(name, option::SUBSCRIBE, b"")?,
+            Kind::Dish => {
+                peer.ask(&format!("join {name} {GROUP}"))?;
+                peer.ask(&format!("group {name} {GROUP}"))?;
+            }
+            Kind::Radio => drop(peer.ask(&format!("group {name} {GROUP}"))?),
             _ => {}
+        }
+        if self.fault.is_some() {
+            peer.ask(&format!("watch {name}"))?;
         }
         if side == Side::Bound {
             self.endpoint = peer.bind(name, &endpoint)?;
