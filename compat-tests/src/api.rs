@@ -228,6 +228,12 @@ impl Api {
         self.check(unsafe { (self.socket_monitor)(socket.0, endpoint.as_ptr(), events) })
     }
 
+    /// `zmq_socket_monitor` without an endpoint: no more events.
+    pub fn unmonitor(&self, socket: Socket) -> Result<c_int, Errno> {
+        // SAFETY: an open socket; a null endpoint ends the monitor.
+        self.check(unsafe { (self.socket_monitor)(socket.0, std::ptr::null(), 0) })
+    }
+
     /// `zmq_connect_peer`: the peer's routing id.
     pub fn connect_peer(&self, socket: Socket, endpoint: &str) -> Result<u32, Errno> {
         let endpoint = CString::new(endpoint).map_err(|_| libc::EINVAL)?;

@@ -82,20 +82,19 @@ impl Peer {
             }
             ["has", capability] => Ok(self.api.has(capability).to_string()),
             ["keypair"] => self.api.curve_keypair().map(|(public, secret)| format!("{public} {secret}")),
-            ["zap", "off"] => {
-                self.authenticator = None;
-                Ok(String::new())
-            }
             ["zap", user, credentials @ ..] => {
-                self.authenticator = None; // one at a time
                 let credentials = credentials.iter().map(|c| Frame::parse(c).map(|frame| frame.bytes()));
                 let credentials: Option<Vec<Vec<u8>>> = credentials.collect();
                 let credentials = credentials.ok_or(libc::EINVAL)?;
                 let user =
                     Frame::parse(user).map(|frame| String::from_utf8_lossy(&frame.bytes()).into_owned());
                 let user = user.ok_or(libc::EINVAL)?;
-                let (api, context) = (self.api.clone(), self.context);
-                self.authenticator = Some(Authenticator::start(api, context, user, credentials)?);
+                if let Some(authenticator) = &self.authenticator {
+                    authenticator.admit(user, credentials);
+                } else {
+                    let (api, context) = (self.api.clone(), self.context);
+                    self.authenticator = Some(Authenticator::start(api, context, user, credentials)?);
+                }
                 Ok(String::new())
             }
             ["socket", name, kind] => {
@@ -112,7 +111,8 @@ impl Peer {
                 match (*command, arguments) {
                     ("close", []) => {
                         if let Some(monitor) = place.monitor {
-                            api.monitor(socket, "", 0).ok();
+                            // Before its reader goes: an event that nobody can read keeps upstream's I/O thread waiting.
+                            api.unmonitor(socket)?;
                             api.close(monitor)?;
                         }
                         sockets.remove(*name);

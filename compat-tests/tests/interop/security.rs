@@ -52,6 +52,11 @@ impl Mechanism {
         matches!(self, Self::NullZap | Self::Plain | Self::CurveZap)
     }
 
+    /// Whether it would be another one in a process that has an authenticator.
+    pub fn wants_new_processes(self) -> bool {
+        self == Self::Curve
+    }
+
     /// Makes keys: the server's by the library that binds, the client's by the other.
     pub fn credentials(self, peers: &mut [&mut Control; 2]) -> Step<Credentials> {
         let mut pair = |side: Side| -> Step<(String, String)> {
@@ -79,8 +84,6 @@ impl Mechanism {
             }
             peer.ask(&command)?;
             peer.bytes(name, option::ZAP_DOMAIN, b"domain")?;
-        } else {
-            peer.ask("zap off")?;
         }
         match self {
             Self::Null | Self::NullZap => {}
