@@ -228,7 +228,7 @@ fn converse(api: &Api, exchange: &Exchange, server: Socket, client: Socket) -> R
 
 fn send(api: &Api, socket: Socket, message: &[&[u8]]) -> Result<(), Errno> {
     for (index, part) in message.iter().enumerate() {
-        api.send_to(socket, 0, part, if index + 1 < message.len() { SNDMORE } else { 0 })?;
+        api.send(socket, part, if index + 1 < message.len() { SNDMORE } else { 0 })?;
     }
     Ok(())
 }

@@ -307,7 +307,7 @@ fn messages(wire: &mut Wire) -> Step<()> {
         }
         wire.stream(first, &payloads(wire))?;
         wire.stream(first.other(), &payloads(wire))?;
-        if !SIDES.iter().any(|side| matches!(wire.kind(*side), Kind::Router | Kind::Server | Kind::Peer)) {
+        if wire.side_of(Kind::Router).is_none() {
             burst(wire, first)?;
             burst(wire, first.other())?;
         }
