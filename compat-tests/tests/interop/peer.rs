@@ -76,11 +76,6 @@ impl Peer {
                 self.authenticator = None;
                 self.api.term(self.context).map(|_| String::new())
             }
-            ["has", "udp"] => {
-                let socket = self.api.socket(self.context, Kind::Dgram as c_int);
-                Ok(socket.and_then(|socket| self.api.close(socket)).is_ok().to_string())
-            }
-            ["has", capability] => Ok(self.api.has(capability).to_string()),
             ["keypair"] => self.api.curve_keypair().map(|(public, secret)| format!("{public} {secret}")),
             ["zap", user, credentials @ ..] => {
                 let credentials = credentials.iter().map(|c| Frame::parse(c).map(|frame| frame.bytes()));

@@ -128,17 +128,6 @@ impl Scenario {
         all
     }
 
-    /// What the libraries must have for it, in the words of `zmq_has` (which has none for udp).
-    pub fn needs(&self) -> impl Iterator<Item = &'static str> {
-        let transport = match self.transport {
-            "ws" => Some("WS"),
-            "wss" => Some("WSS"),
-            "udp" => Some("udp"),
-            _ => None,
-        };
-        transport.into_iter().chain(self.mechanism.needs())
-    }
-
     /// What it is called.
     pub fn name(&self) -> String {
         let [bound, connected] = self.kinds;

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::message::Message;
 use crate::zmtp::ProtocolError;
 use crate::zmtp::error::code;
+use crate::zmtp::frame;
 use crate::zmtp::mechanism::{Codec, Seal, Unseal};
 use dryoc::classic::crypto_onetimeauth::{crypto_onetimeauth, crypto_onetimeauth_verify};
 
@@ -31,6 +32,21 @@ const BOX_AT: usize = MAC_AT + MAC;
 const OVERHEAD: usize = BOX_AT + 1;
 /// Flags and body of a short message: what two blocks of key stream are enough for.
 const SHORT: usize = size_of::<KeyStream>() - size_of::<[u8; 32]>();
+
+/// That the body is a command, among the flags inside a MESSAGE (RFC 26, "MESSAGE Command"). Those of a frame have another bit for it.
+const SEALED_COMMAND: u8 = 0x02;
+
+/// The flags of a frame as they stand inside.
+#[inline]
+fn flags_to_seal(flags: u8) -> u8 {
+    (flags & frame::MORE) | if flags & frame::COMMAND != 0 { SEALED_COMMAND } else { 0 }
+}
+
+/// The reverse. The other bits are reserved, and ignored.
+#[inline]
+fn sealed_flags(sealed: u8) -> u8 {
+    (sealed & frame::MORE) | if sealed & SEALED_COMMAND != 0 { frame::COMMAND } else { 0 }
+}
 
 /// The codec of one side. `sent` and `received` are the nonces used so far in each direction.
 pub fn codec(
@@ -79,7 +95,7 @@ impl Seal for Sealer {
         self.last = nonce;
         if size <= SHORT {
             let mut frame = [0; BOX_AT + SHORT];
-            frame[BOX_AT] = flags;
+            frame[BOX_AT] = flags_to_seal(flags);
             let (body, _) = frame[OVERHEAD..].split_at_mut(size - 1);
             let (first, second) = body.split_at_mut(parts[0].len());
             first.copy_from_slice(parts[0]);
@@ -113,7 +129,7 @@ impl Sealer {
         out.extend_from_slice(NAME);
         out.extend_from_slice(&nonce.to_be_bytes());
         out.extend_from_slice(&[0; MAC]);
-        out.push(flags);
+        out.push(flags_to_seal(flags));
         out.extend_from_slice(parts[0]);
         out.extend_from_slice(parts[1]);
         let (head, sealed) = out[start..].split_at_mut(BOX_AT);
@@ -169,7 +185,7 @@ impl Unsealer {
             *byte ^= key;
         }
         out.assign(&plain[1..parts.sealed.len()]).map_err(ProtocolError::silent)?;
-        Ok(plain[0])
+        Ok(sealed_flags(plain[0]))
     }
 }
 
@@ -189,7 +205,7 @@ impl Unseal for Unsealer {
         if !self.stream.key.open_into(&nonce, parts.mac, parts.sealed, plain) {
             return refused(code::CRYPTOGRAPHIC);
         }
-        let flags = plain[0];
+        let flags = sealed_flags(plain[0]);
         message.remove_front(ALIGNED);
         *out = message;
         Ok(flags)
@@ -209,7 +225,7 @@ impl Unseal for Unsealer {
         if !self.stream.key.open_in_place(&nonce, &mac, data) {
             return refused(code::CRYPTOGRAPHIC);
         }
-        let flags = data[0];
+        let flags = sealed_flags(data[0]);
         frame.remove_front(OVERHEAD);
         Ok((flags, frame))
     }
@@ -217,4 +233,15 @@ impl Unseal for Unsealer {
 
 fn refused<T>(code: u32) -> Result<T, ProtocolError> {
     Err(ProtocolError::with_code(code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flags_inside_are_those_of_the_rfc() {
+        assert_eq!([0, frame::MORE, frame::COMMAND, frame::LARGE].map(flags_to_seal), [0, 1, 2, 0]);
+        assert_eq!([0, 1, 2, 4, 0xfc].map(sealed_flags), [0, frame::MORE, frame::COMMAND, 0, 0]);
+    }
 }
