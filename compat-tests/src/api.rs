@@ -30,7 +30,6 @@ pub struct Api {
     msg_recv: unsafe extern "C" fn(*mut Message, *mut c_void, c_int) -> c_int,
     msg_close: unsafe extern "C" fn(*mut Message) -> c_int,
     errno: unsafe extern "C" fn() -> c_int,
-    has: unsafe extern "C" fn(*const c_char) -> c_int,
     msg_gets: unsafe extern "C" fn(*const Message, *const c_char) -> *const c_char,
     curve_keypair: unsafe extern "C" fn(*mut c_char, *mut c_char) -> c_int,
     socket_monitor: unsafe extern "C" fn(*mut c_void, *const c_char, c_int) -> c_int,
@@ -124,7 +123,6 @@ impl Api {
             msg_recv: function!(c"zmq_msg_recv"),
             msg_close: function!(c"zmq_msg_close"),
             errno: function!(c"zmq_errno"),
-            has: function!(c"zmq_has"),
             msg_gets: function!(c"zmq_msg_gets"),
             curve_keypair: function!(c"zmq_curve_keypair"),
             socket_monitor: function!(c"zmq_socket_monitor"),
@@ -204,12 +202,6 @@ impl Api {
         let endpoint = CString::new(endpoint).map_err(|_| libc::EINVAL)?;
         // SAFETY: an open socket and a terminated string.
         self.check(unsafe { (self.connect)(socket.0, endpoint.as_ptr()) })
-    }
-
-    /// `zmq_has`
-    pub fn has(&self, capability: &str) -> bool {
-        // SAFETY: a terminated string.
-        CString::new(capability).is_ok_and(|name| unsafe { (self.has)(name.as_ptr()) } == 1)
     }
 
     /// `zmq_curve_keypair`: the public and the secret key, in Z85.

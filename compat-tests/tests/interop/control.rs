@@ -223,8 +223,4 @@ pub mod option {
     pub const WSS_HOSTNAME: i32 = 106;
     pub const REQ_CORRELATE: i32 = 52;
     pub const REQ_RELAXED: i32 = 53;
-    pub const WSS_KEY_PEM: i32 = 103;
-    pub const WSS_CERT_PEM: i32 = 104;
-    pub const WSS_TRUST_PEM: i32 = 105;
-    pub const WSS_HOSTNAME: i32 = 106;
 }
