@@ -84,6 +84,8 @@ static void bind_socket (void *s)
     char wanted[sizeof shared->endpoint];
     if (strcmp (transport, "tcp") == 0)
         strcpy (wanted, "tcp://127.0.0.1:*");
+    else if (strcmp (transport, "ws") == 0)
+        strcpy (wanted, "ws://127.0.0.1:*");
     else if (strcmp (transport, "ipc") == 0)
         snprintf (wanted, sizeof wanted, "ipc:///tmp/zmq-bench-%d", (int) getpid ());
     else
@@ -471,7 +473,7 @@ int main (int argc, char *argv[])
     } works[] = {{"lat", latency}, {"client", client_latency}, {"peer", peer_latency}, {"thr", throughput}, {"fan", fan_out}, {"mem", memory}, {"setup", set_up}};
 
     if (argc < 4) {
-        fprintf (stderr, "usage: bench lat|client|peer|thr|fan|mem|setup tcp|ipc|inproc SIZE [COUNT]\n");
+        fprintf (stderr, "usage: bench lat|client|peer|thr|fan|mem|setup tcp|ipc|ws|inproc SIZE [COUNT]\n");
         return 2;
     }
     curve = strncmp (argv[2], "curve-", 6) == 0;

@@ -430,6 +430,16 @@ fn responses_that_grant_and_those_that_do_not() {
 }
 
 #[test]
+fn a_long_path_is_asked_for() {
+    let path = format!("/{}", "a".repeat(20_000));
+    let side = Side::Client { host: "h".to_owned(), path };
+    let mut client = handshake_with(side, SocketType::Push, b"", -1);
+    let mut server = server(SocketType::Pull);
+    converse(&mut client, &mut server, 1000).unwrap();
+    assert!(client.is_established() && server.is_established());
+}
+
+#[test]
 fn without_a_mechanism_the_routing_id_comes_as_the_first_frame() {
     for (first, id) in [(&b"\0abc"[..], &b"abc"[..]), (b"\x01abc", b"abc"), (b"\0", b"")] {
         let mut router = handshake_with(Side::Server, SocketType::Router, b"", -1);
