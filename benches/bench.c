@@ -8,6 +8,7 @@
    peer       the same, PEER and PEER
    thr        messages per second, PUSH to PULL
    fan        deliveries per second, PUB to COUNT SUBs
+   group      messages per second that a DISH receives of a RADIO; over udp, where many are lost
    mem        bytes of resident memory that each of COUNT idle connections costs the server
    setup      median time to open a socket, connect, exchange one message and close, microseconds
 
@@ -17,12 +18,15 @@
 #define ZMQ_BUILD_DRAFT_API
 
 #include "common.h"
+#include <netinet/in.h>
 #include <pthread.h>
 #include <zmq.h>
 
 /* A library without drafts runs all the rest. */
 #pragma weak zmq_connect_peer
 #pragma weak zmq_msg_set_routing_id
+#pragma weak zmq_msg_set_group
+#pragma weak zmq_join
 
 static struct shared
 {
@@ -377,6 +381,76 @@ static void fan_out (void)
     close_all (s);
 }
 
+/* Groups. The RADIO goes on until it is told to stop, and waits at its mark; over udp what the DISH's side can't take is lost all the same. */
+
+#define GROUP "group"
+
+static void radiate (void)
+{
+    void *s = open_socket (ZMQ_RADIO);
+    zmq_msg_t m;
+    set_int (s, ZMQ_XPUB_NODROP, 1);
+    set_int (s, ZMQ_LINGER, 0);
+    connect_socket (s);
+    while (!atomic_load_explicit (&shared->stop, memory_order_relaxed)) {
+        check (zmq_msg_init_size (&m, size) == 0, "zmq_msg_init_size");
+        check (zmq_msg_set_group (&m, GROUP) == 0, "zmq_msg_set_group");
+        check (zmq_msg_send (&m, s, 0) >= 0, "zmq_msg_send");
+    }
+    check (zmq_close (s) == 0, "zmq_close");
+}
+
+/* A udp endpoint doesn't tell which port it was given. */
+static void bind_udp (void *s)
+{
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK)};
+    socklen_t length = sizeof name;
+    int fd = socket (AF_INET, SOCK_DGRAM, 0);
+    if (bind (fd, (struct sockaddr *) &name, length) != 0 || getsockname (fd, (struct sockaddr *) &name, &length) != 0)
+        fail ("no port");
+    close (fd);
+    snprintf (shared->endpoint, sizeof shared->endpoint, "udp://127.0.0.1:%d", ntohs (name.sin_port));
+    check (zmq_bind (s, shared->endpoint) == 0, "zmq_bind");
+    shared->ready = 1;
+}
+
+static void groups (void)
+{
+    struct peer peer;
+    zmq_msg_t m;
+    check (zmq_msg_set_group && zmq_join, "drafts");
+    start_peer (&peer, radiate);
+    void *s = open_socket (ZMQ_DISH);
+    set_int (s, ZMQ_RCVTIMEO, 5000);
+    check (zmq_join (s, GROUP) == 0, "zmq_join");
+    if (strcmp (transport, "udp") == 0)
+        bind_udp (s);
+    else
+        bind_socket (s);
+    zmq_msg_init (&m);
+
+    double warm = now () + WARM_UP, begin = 0, end = 0, cpu = 0;
+    long messages = 0;
+    for (long i = 1;; i++) {
+        check (zmq_msg_recv (&m, s, 0) == (int) size, "zmq_msg_recv");
+        if (i % 64)
+            continue;
+        double t = now ();
+        if (begin == 0 && t >= warm) {
+            begin = t, end = t + measuring_time (), cpu = cpu_seconds (peer.pid), messages = i;
+        } else if (begin != 0 && t >= end) {
+            messages = i - messages;
+            cpu = cpu_seconds (peer.pid) - cpu;
+            report (messages / (t - begin), cpu / messages * 1e9);
+            break;
+        }
+    }
+    shared->stop = 1;
+    zmq_msg_close (&m);
+    join_peer (&peer);
+    close_all (s);
+}
+
 /* Idle connections: each client has said one message, and then nothing happens. */
 
 static void connect_many (void)
@@ -470,10 +544,10 @@ int main (int argc, char *argv[])
     {
         const char *name;
         void (*run) (void);
-    } works[] = {{"lat", latency}, {"client", client_latency}, {"peer", peer_latency}, {"thr", throughput}, {"fan", fan_out}, {"mem", memory}, {"setup", set_up}};
+    } works[] = {{"lat", latency}, {"client", client_latency}, {"peer", peer_latency}, {"thr", throughput}, {"fan", fan_out}, {"group", groups}, {"mem", memory}, {"setup", set_up}};
 
     if (argc < 4) {
-        fprintf (stderr, "usage: bench lat|client|peer|thr|fan|mem|setup tcp|ipc|ws|inproc SIZE [COUNT]\n");
+        fprintf (stderr, "usage: bench lat|client|peer|thr|fan|group|mem|setup tcp|ipc|ws|inproc|udp SIZE [COUNT]\n");
         return 2;
     }
     curve = strncmp (argv[2], "curve-", 6) == 0;

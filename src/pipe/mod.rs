@@ -91,11 +91,6 @@ impl Outbound {
         }
     }
 
-    /// For how many messages there is room, by the count of `has_room`.
-    pub fn room(&self) -> usize {
-        self.limit.saturating_sub(self.written - self.consumed)
-    }
-
     /// Writes one part, whether there is room or not. It isn't seen before `flush`.
     #[inline]
     pub fn push(&mut self, message: Message) {

@@ -1,7 +1,10 @@
-//! Datagrams, many in one call (`sendmmsg`(2), `recvmmsg`(2)).
+//! Datagrams, many in one call (`sendmmsg`(2), `recvmmsg`(2)), and many at once on their way through the kernel (`UDP_SEGMENT` and
+//! `UDP_GRO`, `udp`(7)): a train of datagrams of one size, sent by one call, goes as one packet as far as it can, and may be received as one.
 
-use socket2::{SockAddr, SockAddrStorage};
-use std::io;
+use super::check;
+use crate::error::Result;
+use socket2::{MsgHdr, SockAddr, SockAddrStorage, SockRef};
+use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -26,6 +29,8 @@ pub struct Incoming {
     pub len: usize,
     /// It was longer than its place.
     pub truncated: bool,
+    /// Bytes of each datagram but the last, if it is a train of several; else 0.
+    pub segment: usize,
     /// Who has sent it, if that was asked for.
     pub from: Option<SocketAddr>,
 }
@@ -83,8 +88,61 @@ fn send_up_to<'a, const N: usize>(
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 
+/// How many datagrams a train has at most (older kernels' `UDP_MAX_SEGMENTS`).
+pub const TRAIN: usize = 64;
+
+/// Room for one ancillary message with a number in it, aligned.
+type Control = [u64; 3];
+
+/// Sends a train: `parts`, one after the other, are cut into datagrams of `segment` bytes; the last may be shorter. All of them are sent, or none.
+///
+/// # Errors
+/// What `sendmsg`(2) says, among it `EINVAL`, `EMSGSIZE`, `EIO` and others where a train isn't possible on that way, though its datagrams may be.
+pub fn send_train(
+    socket: BorrowedFd<'_>,
+    to: &SockAddr,
+    parts: &[IoSlice<'_>],
+    segment: u16,
+) -> io::Result<()> {
+    // struct cmsghdr: its length with that of the value, level, type; then the value.
+    let mut control = [0; size_of::<Control>()];
+    let length = size_of::<libc::cmsghdr>() + size_of::<u16>();
+    control[..8].copy_from_slice(&length.to_ne_bytes());
+    control[8..12].copy_from_slice(&libc::SOL_UDP.to_ne_bytes());
+    control[12..16].copy_from_slice(&libc::UDP_SEGMENT.to_ne_bytes());
+    control[16..18].copy_from_slice(&segment.to_ne_bytes());
+    let message = MsgHdr::new().with_addr(to).with_buffers(parts).with_control(&control);
+    SockRef::from(&socket).sendmsg(&message, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL).map(drop)
+}
+
+/// Lets trains arrive as they are.
+///
+/// # Errors
+/// `ENOPROTOOPT` of a kernel that can't (before 5.0). Then all datagrams come one by one.
+pub fn receive_trains(socket: BorrowedFd<'_>) -> Result<()> {
+    let on: libc::c_int = 1;
+    let size = size_of_val(&on) as libc::socklen_t;
+    // SAFETY: the value lives for the call, and its size is stated.
+    let result = unsafe {
+        libc::setsockopt(socket.as_raw_fd(), libc::SOL_UDP, libc::UDP_GRO, (&raw const on).cast(), size)
+    };
+    check(result).map(drop)
+}
+
+/// The size of a train's datagrams, if the message is one.
+fn segment_of(header: &libc::msghdr) -> usize {
+    // SAFETY: the header's ancillary data are what the kernel has written to a live `Control`.
+    let Some(message) = (unsafe { libc::CMSG_FIRSTHDR(header).as_ref() }) else { return 0 };
+    if (message.cmsg_level, message.cmsg_type) != (libc::SOL_UDP, libc::UDP_GRO) {
+        return 0;
+    }
+    // SAFETY: that kind of message carries an int.
+    let size = unsafe { libc::CMSG_DATA(message).cast::<libc::c_int>().read_unaligned() };
+    usize::try_from(size).unwrap_or(0)
+}
+
 /// Receives up to `count` datagrams without waiting, each into a place of `size` bytes of the buffer, and says how many there were.
-/// With `names`, also who has sent them.
+/// With `names`, also who has sent them. After [`receive_trains`], what is in one place may be a train of them.
 ///
 /// # Errors
 /// What `recvfrom`(2) says when there is none.
@@ -99,11 +157,19 @@ pub fn receive(
     let mut headers = [NO_HEADER; BATCH];
     let mut parts = [NO_PART; BATCH];
     let mut storage: [MaybeUninit<SockAddrStorage>; BATCH] = [const { MaybeUninit::uninit() }; BATCH];
+    let mut controls: [Control; BATCH] = [[0; 3]; BATCH];
     let mut count = count.min(BATCH);
     let mut places = 0;
-    for (((header, part), name), place) in
-        headers.iter_mut().zip(&mut parts).zip(&mut storage).zip(buffer.chunks_exact_mut(size)).take(count)
+    for ((((header, part), name), control), place) in headers
+        .iter_mut()
+        .zip(&mut parts)
+        .zip(&mut storage)
+        .zip(&mut controls)
+        .zip(buffer.chunks_exact_mut(size))
+        .take(count)
     {
+        header.msg_hdr.msg_control = control.as_mut_ptr().cast();
+        header.msg_hdr.msg_controllen = size_of_val(control) as _;
         *part = libc::iovec { iov_base: place.as_mut_ptr().cast(), iov_len: place.len() };
         header.msg_hdr.msg_iov = part;
         header.msg_hdr.msg_iovlen = 1;
@@ -116,7 +182,8 @@ pub fn receive(
         places += 1;
     }
     count = places;
-    // SAFETY: the first `count` headers point to places of their own in `buffer`, and to `parts` and `storage`, which outlive the call.
+    // SAFETY: the first `count` headers point to places of their own in `buffer`, and to `parts`,
+    // `storage` and `controls`, which outlive the call.
     let received = unsafe {
         libc::recvmmsg(
             socket.as_raw_fd(),
@@ -137,6 +204,7 @@ pub fn receive(
         *out = Incoming {
             len: (header.msg_len as usize).min(size),
             truncated: header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0,
+            segment: segment_of(&header.msg_hdr),
             from,
         };
     }
@@ -173,7 +241,7 @@ mod tests {
             "as there are places"
         );
         for (number, incoming) in out[..20].iter().enumerate() {
-            assert_eq!(*incoming, Incoming { len: number, truncated: false, from: name.as_socket() });
+            assert_eq!(*incoming, Incoming { len: number, from: name.as_socket(), ..Incoming::default() });
             assert_eq!(buffer[number * 64..][..number], bodies[number]);
         }
         assert_eq!(
@@ -181,8 +249,8 @@ mod tests {
             10,
             "as many as asked for"
         );
-        assert_eq!(out[0], Incoming { len: 20, truncated: false, from: None });
-        assert_eq!(out[9], Incoming { len: 25, truncated: true, from: None });
+        assert_eq!(out[0], Incoming { len: 20, ..Incoming::default() });
+        assert_eq!(out[9], Incoming { len: 25, truncated: true, ..Incoming::default() });
         assert_eq!(receive(there.as_fd(), &mut buffer, 64, BATCH, true, &mut out).unwrap(), 3);
         assert_eq!(out[2].len, 32);
         let none = receive(there.as_fd(), &mut buffer, 64, BATCH, true, &mut out).unwrap_err();
@@ -200,5 +268,35 @@ mod tests {
         assert_eq!(send(here.as_fd(), 4, outgoing).unwrap(), 2);
         let error = send(here.as_fd(), 2, |index| outgoing(index + 2)).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::EMSGSIZE));
+    }
+
+    #[test]
+    fn a_train_arrives_as_one_or_as_its_datagrams() {
+        let ((here, _), (there, target)) = (socket(), socket());
+        let bytes: Vec<u8> = (0..95).collect();
+        let parts = [IoSlice::new(&bytes[..33]), IoSlice::new(b""), IoSlice::new(&bytes[33..])];
+        let mut buffer = vec![0; BATCH * 100];
+        let mut out = [Incoming::default(); BATCH];
+        for whole in [false, true] {
+            if whole && receive_trains(there.as_fd()).is_err() {
+                return;
+            }
+            if send_train(here.as_fd(), &target, &parts, 10).is_err() {
+                // Not on this kernel.
+                return;
+            }
+            let count = receive(there.as_fd(), &mut buffer, 100, BATCH, false, &mut out).unwrap();
+            if whole {
+                assert_eq!((count, out[0]), (1, Incoming { len: 95, segment: 10, ..Incoming::default() }));
+                assert_eq!(buffer[..95], bytes);
+            } else {
+                assert_eq!((count, out[0].len, out[9].len), (10, 10, 5));
+                assert_eq!((out[0].segment, &buffer[900..905]), (0, &bytes[90..]));
+            }
+        }
+        // One alone isn't a train.
+        assert_eq!(send(here.as_fd(), 1, |_| Outgoing { to: &target, parts: [b"", b"x"] }).unwrap(), 1);
+        assert_eq!(receive(there.as_fd(), &mut buffer, 100, BATCH, false, &mut out).unwrap(), 1);
+        assert_eq!(out[0], Incoming { len: 1, ..Incoming::default() });
     }
 }

@@ -1,6 +1,6 @@
 //! `udp://` (man page `zmq_udp`): addresses, and the descriptor that datagrams go by.
 
-use std::io::Write;
+use std::io::{IoSlice, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsFd;
 
@@ -11,7 +11,7 @@ use super::{Stream, tcp};
 use crate::error::{Error, Result};
 use crate::options::{Options, SocketType};
 use crate::sys::datagrams;
-pub use crate::sys::datagrams::{BATCH, Incoming, Outgoing};
+pub use crate::sys::datagrams::{BATCH, Incoming, Outgoing, TRAIN};
 
 /// No datagram is longer, in bytes: its length takes 16 bits.
 pub const MAX_DATAGRAM: usize = 1 << 16;
@@ -166,7 +166,19 @@ impl Datagrams {
         datagrams::send(stream.as_fd(), count, datagram)
     }
 
-    /// Receives up to `count` datagrams into the buffer, each into [`MAX_DATAGRAM`] bytes of it, and says how many there were.
+    /// Sends several datagrams of `segment` bytes (the last may have less) to one address, all or none.
+    ///
+    /// Errors: as `sendmsg`(2), among it some that say no more than that they can't be sent at once.
+    pub fn send_train(
+        stream: &Stream,
+        to: &SockAddr,
+        parts: &[IoSlice<'_>],
+        segment: u16,
+    ) -> std::io::Result<()> {
+        datagrams::send_train(stream.as_fd(), to, parts, segment)
+    }
+
+    /// Receives up to `count` datagrams, or trains of them, into the buffer, each into [`MAX_DATAGRAM`] bytes of it, and says how many there were.
     ///
     /// Errors: as `recvfrom`(2).
     pub fn receive(
@@ -225,6 +237,8 @@ fn prepare_to_send(socket: &Socket, address: &Address, options: &Options) -> std
 /// Binds the socket, and joins the group.
 fn listen(socket: &Socket, address: &Address) -> std::io::Result<()> {
     socket.set_reuse_address(true)?;
+    // It only saves time.
+    let _ = datagrams::receive_trains(socket.as_fd());
     if !address.multicast {
         // An address that the machine hasn't got yet may come later; it matters to nobody else.
         let _ = match address.local {

@@ -221,13 +221,14 @@ fn a_dish_that_does_not_receive_keeps_its_mark() {
     for number in 0..1000 {
         publish(&radio, "g", number.to_string().as_bytes()).expect("sent");
     }
-    // Some are there, in their order, up to the mark and what the kernel's small buffer holds. The rest was lost.
+    // Some are there, in their order: up to the mark, and what the kernel's buffer holds (which counts packets, and a train as one). The
+    // rest was lost.
     let mut numbers = Vec::new();
     dish.set(ZMQ_RCVTIMEO, 100).expect("an option");
     while let Ok((_, body)) = hear(&dish) {
         numbers.push(String::from_utf8(body).expect("text").parse::<u32>().expect("a number"));
     }
-    assert!((1..50).contains(&numbers.len()) && numbers.is_sorted(), "{numbers:?}");
+    assert!((1..500).contains(&numbers.len()) && numbers.is_sorted(), "{numbers:?}");
     let end = Instant::now() + PATIENCE;
     loop {
         publish(&radio, "g", b"last").expect("sent");

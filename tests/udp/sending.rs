@@ -5,7 +5,7 @@ use std::net::UdpSocket;
 use zmq::ffi::constants::*;
 
 use crate::support::{Context, PATIENCE};
-use crate::{publish, together};
+use crate::{dish, free_port, hear, publish, together};
 
 #[test]
 fn a_message_is_the_length_of_the_group_the_group_and_the_body() {
@@ -64,4 +64,78 @@ fn what_is_sent_to_a_radio_is_left_where_it_is() {
         other.send_to(b"\x01gunasked", from).expect("sent");
     }
     assert_eq!(radio.recv(), Err(libc::ENOTSUP));
+}
+
+/// Bodies whose sizes follow each other in all the ways that matter to trains: the same for long, one shorter, one longer, none at all.
+fn bodies(round: usize) -> Vec<Vec<u8>> {
+    const SIZES: [usize; 12] = [64, 64, 64, 0, 64, 63, 64, 1399, 1399, 1399, 1500, 3000];
+    let mut state = round * 7919 + 1;
+    let mut size = 64;
+    (0..60)
+        .map(|number| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            if (state >> 33).is_multiple_of(4) {
+                size = SIZES[(state >> 40) % SIZES.len()];
+            }
+            (0..size).map(|at| (at + number + round) as u8).collect()
+        })
+        .collect()
+}
+
+#[test]
+fn bursts_of_any_sizes_arrive_one_by_one_and_in_order() {
+    let _together = together();
+    let context = Context::new();
+    let other = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    other.set_read_timeout(Some(PATIENCE)).expect("an option");
+    let port = free_port();
+    let dish = dish(&context, &format!("udp://127.0.0.1:{port}"), &["", "group"]);
+    let radio = context.socket(ZMQ_RADIO);
+    radio.connect(&format!("udp://{}", other.local_addr().expect("an address"))).expect("an endpoint");
+    radio.connect(&format!("udp://127.0.0.1:{port}")).expect("an endpoint");
+    let mut buffer = vec![0; 70_000];
+    for round in 0..60 {
+        let group = ["", "group"][round % 2];
+        let bodies = bodies(round);
+        for body in &bodies {
+            publish(&radio, group, body).expect("sent");
+        }
+        for body in &bodies {
+            assert_eq!(hear(&dish), Ok((group.to_owned(), body.clone())), "round {round}");
+            let count = other.recv(&mut buffer).expect("a datagram");
+            assert_eq!(
+                buffer[..count],
+                [&[group.len() as u8], group.as_bytes(), body].concat(),
+                "round {round}"
+            );
+        }
+    }
+}
+
+#[test]
+fn bursts_to_several_peers_go_where_they_should() {
+    let _together = together();
+    let context = Context::new();
+    let receivers: Vec<_> = (0..3)
+        .map(|_| {
+            let (socket, port) = (context.socket(ZMQ_DGRAM), free_port());
+            socket.bind(&format!("udp://127.0.0.1:{port}")).expect("an endpoint");
+            (socket, format!("127.0.0.1:{port}"))
+        })
+        .collect();
+    let (sender, port) = (context.socket(ZMQ_DGRAM), free_port());
+    sender.bind(&format!("udp://127.0.0.1:{port}")).expect("an endpoint");
+    for round in 0..60 {
+        let bodies = bodies(round);
+        // Runs of one to five to the same peer.
+        let to = |number: usize| (number / (1 + round % 5)) % receivers.len();
+        for (number, body) in bodies.iter().enumerate() {
+            sender.send_more(receivers[to(number)].1.as_bytes()).expect("an address");
+            sender.send(body).expect("a body");
+        }
+        for (number, body) in bodies.iter().enumerate() {
+            let parts = receivers[to(number)].0.recv_all().expect("a datagram");
+            assert_eq!(parts, [format!("127.0.0.1:{port}\0").into_bytes(), body.clone()], "round {round}");
+        }
+    }
 }

@@ -7,11 +7,13 @@ use super::{Connection, Next};
 use crate::message::Message;
 use crate::pipe::{Inbound, Outbound};
 use crate::runtime::mailbox::Command;
-use crate::transport::udp::{self, BATCH, Datagrams, Incoming, MAX_DATAGRAM, Outgoing};
+use crate::transport::udp::{self, BATCH, Datagrams, Incoming, MAX_DATAGRAM, Outgoing, TRAIN};
 use crate::zmtp::{datagram, groups};
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 use socket2::SockAddr;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IoSlice};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -27,22 +29,75 @@ pub enum Form {
     Named,
 }
 
-/// Room for a batch of the longest datagrams. The system supplies memory only for what is written to, so that short ones cost a page each.
-type Room = Box<[u8]>;
+/// What was received at once. The system supplies memory only for what is written to, so that short datagrams cost a page each.
+struct Batch {
+    bytes: Box<[u8]>,
+    incoming: [Incoming; BATCH],
+    count: usize,
+    /// The one to be delivered next, and where in it, for it may be a train of several.
+    at: usize,
+    offset: usize,
+}
 
-/// Rooms that nobody uses now, for an idle socket has none.
-static ROOMS: Mutex<Vec<Room>> = Mutex::new(Vec::new());
+/// Batches that nobody uses now, for an idle socket has none.
+#[allow(clippy::vec_box)] // moved as a pointer, not as two kilobytes
+static BATCHES: Mutex<Vec<Box<Batch>>> = Mutex::new(Vec::new());
 /// How many of them are kept.
 const KEPT: usize = 2;
 
-fn take_room() -> Room {
-    ROOMS.lock().pop().unwrap_or_else(|| vec![0; BATCH * MAX_DATAGRAM].into_boxed_slice())
-}
+impl Batch {
+    fn new() -> Box<Self> {
+        BATCHES.lock().pop().unwrap_or_else(|| {
+            Box::new(Self {
+                bytes: vec![0; BATCH * MAX_DATAGRAM].into_boxed_slice(),
+                incoming: [Incoming::default(); BATCH],
+                count: 0,
+                at: 0,
+                offset: 0,
+            })
+        })
+    }
 
-fn give_room(room: Room) {
-    let mut rooms = ROOMS.lock();
-    if rooms.len() < KEPT {
-        rooms.push(room);
+    fn release(self: Box<Self>) {
+        let mut batches = BATCHES.lock();
+        if batches.len() < KEPT {
+            batches.push(self);
+        }
+    }
+
+    /// Whether everything was delivered.
+    fn is_empty(&self) -> bool {
+        self.at == self.count
+    }
+
+    /// Receives what is there. False: there may be more.
+    fn fill(&mut self, connection: &Connection, form: Form) -> std::io::Result<bool> {
+        (self.count, self.at, self.offset) = (0, 0, 0);
+        let names = form == Form::Named;
+        let stream = connection.stream();
+        self.count = Datagrams::receive(stream, &mut self.bytes, BATCH, names, &mut self.incoming)?;
+        Ok(self.count < BATCH)
+    }
+
+    /// The next datagram, and who has sent it.
+    fn next(&mut self) -> Option<(&[u8], Option<SocketAddr>)> {
+        while self.at < self.count {
+            let (index, incoming) = (self.at, self.incoming[self.at]);
+            let start = self.offset;
+            let end = match incoming.segment {
+                0 => incoming.len,
+                size => (start + size).min(incoming.len),
+            };
+            self.offset = end;
+            if end == incoming.len {
+                (self.at, self.offset) = (index + 1, 0);
+            }
+            if !incoming.truncated {
+                let place = index * MAX_DATAGRAM;
+                return Some((&self.bytes[place + start..place + end], incoming.from));
+            }
+        }
+        None
     }
 }
 
@@ -54,23 +109,29 @@ pub struct Receiver {
     form: Option<Form>,
     /// The longest body that is let in (`ZMQ_MAXMSGSIZE`).
     max_body: usize,
+    /// What was received and has no room as yet.
+    held: Option<Box<Batch>>,
 }
 
 impl Receiver {
     /// `max_msg_size` in bytes, negative for no limit.
     pub fn new(form: Option<Form>, max_msg_size: i64, outbound: Outbound) -> Self {
-        Self { outbound, form, max_body: usize::try_from(max_msg_size).unwrap_or(usize::MAX) }
+        Self { outbound, form, max_body: usize::try_from(max_msg_size).unwrap_or(usize::MAX), held: None }
     }
 
     /// Receives what has arrived, up to so many datagrams. `dry`: nothing is there before the next event.
     pub(super) fn drive(&mut self, connection: &Connection, budget: usize, dry: &mut bool) -> Next {
         let Some(form) = self.form else { return Next::Wait };
-        if *dry {
+        if *dry && self.held.is_none() {
             return Next::Wait;
         }
-        let mut room = take_room();
-        let next = self.receive(connection, form, &mut room, budget, dry);
-        give_room(room);
+        let mut batch = self.held.take().unwrap_or_else(Batch::new);
+        let next = self.receive(connection, form, &mut batch, budget, dry);
+        if batch.is_empty() {
+            batch.release();
+        } else {
+            self.held = Some(batch);
+        }
         next
     }
 
@@ -78,56 +139,43 @@ impl Receiver {
         &mut self,
         connection: &Connection,
         form: Form,
-        room: &mut [u8],
+        batch: &mut Batch,
         mut budget: usize,
         dry: &mut bool,
     ) -> Next {
-        let mut incoming = [Incoming::default(); BATCH];
         let mut errors = 0;
         loop {
-            if budget == 0 {
-                return Next::Again;
-            }
-            if !self.outbound.has_room() && !self.outbound.wait_for_room() {
-                // `Command::Room` of the socket makes it go on.
-                return Next::Wait;
-            }
-            let wanted = self.outbound.room().min(budget).min(BATCH);
-            let names = form == Form::Named;
-            let stream = connection.stream();
-            let count = match Datagrams::receive(stream, room, wanted, names, &mut incoming) {
-                Ok(count) => count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    *dry = true;
-                    return Next::Wait;
+            while !batch.is_empty() {
+                // `Command::Room` of the socket makes it go on if there is no room.
+                let has_room = self.outbound.has_room() || self.outbound.wait_for_room();
+                if budget == 0 || !has_room {
+                    self.publish(connection);
+                    return if has_room { Next::Again } else { Next::Wait };
                 }
-                Err(_) if errors < PATIENCE => {
-                    errors += 1;
-                    continue;
-                }
-                Err(_) => {
-                    *dry = true;
-                    return Next::Wait;
-                }
-            };
-            errors = 0;
-            budget -= count;
-            for (incoming, bytes) in incoming.iter().zip(room.chunks_exact(MAX_DATAGRAM)).take(count) {
-                if !incoming.truncated {
-                    self.deliver(form, incoming, &bytes[..incoming.len]);
+                if let Some((bytes, from)) = batch.next() {
+                    budget -= 1;
+                    self.deliver(form, from, bytes);
                 }
             }
             self.publish(connection);
-            if count < wanted {
-                *dry = true;
+            if *dry {
                 return Next::Wait;
+            }
+            if budget == 0 {
+                return Next::Again;
+            }
+            match batch.fill(connection, form) {
+                Ok(was_all) => (*dry, errors) = (was_all, 0),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => *dry = true,
+                Err(_) if errors < PATIENCE => errors += 1,
+                Err(_) => *dry = true,
             }
         }
     }
 
     /// Makes a message of a datagram. One for which there is no memory is lost, as by the network.
-    fn deliver(&mut self, form: Form, incoming: &Incoming, bytes: &[u8]) {
-        match (form, incoming.from) {
+    fn deliver(&mut self, form: Form, from: Option<SocketAddr>, bytes: &[u8]) {
+        match (form, from) {
             (Form::Grouped, _) => {
                 let Some((group, body)) = datagram::parse(bytes) else { return };
                 if body.len() <= self.max_body
@@ -196,7 +244,16 @@ pub struct Sender {
     last_name: Vec<u8>,
     /// The name was read, and its body wasn't: where to, if that is an address.
     named: Option<Option<usize>>,
+    /// Datagrams of one size may go as a train. Not where the kernel has refused one.
+    trains: bool,
+    /// So many of the pending ones go by themselves, as their train was refused.
+    alone: usize,
 }
+
+/// Longer datagrams don't go as trains: the packets on the way must hold them.
+const MAX_SEGMENT: usize = 1400;
+/// Bytes that a train has at most.
+const MAX_TRAIN: usize = 65_000;
 
 impl Sender {
     /// For what comes from the socket.
@@ -210,6 +267,8 @@ impl Sender {
             peers: Vec::new(),
             last_name: Vec::new(),
             named: None,
+            trains: true,
+            alone: 0,
         }
     }
 
@@ -224,28 +283,91 @@ impl Sender {
             if self.is_empty() && !self.fill(connection) {
                 return true;
             }
-            match self.send(connection) {
+            let train = self.train(self.sent);
+            let outcome = if train > 1 { self.send_train(connection, train) } else { self.send(connection) };
+            match outcome {
                 Ok(count) => self.advance(count),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+                Err(error) if train > 1 => {
+                    // Whether it is the train or the way that is wrong shows when they go one by one.
+                    self.alone = self.sent + train;
+                    let no_way = [
+                        libc::ENETUNREACH,
+                        libc::EHOSTUNREACH,
+                        libc::ENETDOWN,
+                        libc::ECONNREFUSED,
+                        libc::ENOBUFS,
+                    ];
+                    self.trains = error.raw_os_error().is_some_and(|number| no_way.contains(&number));
+                }
                 // Too long, no route, no permission, no memory ...: it is lost, as it may be anywhere on its way.
                 Err(_) => self.advance(1),
             }
         }
     }
 
-    fn send(&self, connection: &Connection) -> std::io::Result<usize> {
-        let (pending, peers) = (&self.pending[self.sent..], &self.peers[..]);
-        let before = |index: usize| match (self.sent + index).checked_sub(1) {
-            Some(index) => self.pending[index].head_end,
+    /// The part of the pending datagram's head and body.
+    fn parts(&self, index: usize) -> [&[u8]; 2] {
+        let start = match index.checked_sub(1) {
+            Some(before) => self.pending[before].head_end,
             None => 0,
         };
-        Datagrams::send(connection.stream(), pending.len(), |index| Outgoing {
-            to: match &self.destination {
-                Destination::One(target) => target,
-                _ => &peers[pending[index].peer],
-            },
-            parts: [&self.heads[before(index)..pending[index].head_end], pending[index].body.data()],
+        [&self.heads[start..self.pending[index].head_end], self.pending[index].body.data()]
+    }
+
+    fn size(&self, index: usize) -> usize {
+        self.parts(index).map(<[u8]>::len).iter().sum()
+    }
+
+    fn target(&self, index: usize) -> &SockAddr {
+        match &self.destination {
+            Destination::One(target) => target,
+            _ => &self.peers[self.pending[index].peer],
+        }
+    }
+
+    /// How many of the pending datagrams from `first` on make a train: all of one size to one peer, but for a shorter one at the end.
+    fn train(&self, first: usize) -> usize {
+        let segment = self.size(first);
+        if !self.trains || first < self.alone || !(1..=MAX_SEGMENT).contains(&segment) {
+            return 1;
+        }
+        let (mut count, mut bytes) = (1, segment);
+        for index in first + 1..self.pending.len().min(first + TRAIN) {
+            let size = self.size(index);
+            bytes += size;
+            let same_peer = self.pending[index].peer == self.pending[first].peer;
+            if !same_peer || size > segment || size == 0 || bytes > MAX_TRAIN {
+                break;
+            }
+            count += 1;
+            if size < segment {
+                break;
+            }
+        }
+        count
+    }
+
+    fn send_train(&self, connection: &Connection, count: usize) -> std::io::Result<usize> {
+        let parts: SmallVec<[IoSlice<'_>; 2 * TRAIN]> = (self.sent..self.sent + count)
+            .flat_map(|index| self.parts(index))
+            .filter(|part| !part.is_empty())
+            .map(IoSlice::new)
+            .collect();
+        let segment = self.size(self.sent) as u16;
+        Datagrams::send_train(connection.stream(), self.target(self.sent), &parts, segment)?;
+        Ok(count)
+    }
+
+    /// Sends the datagrams up to the next train.
+    fn send(&self, connection: &Connection) -> std::io::Result<usize> {
+        let first = self.sent;
+        let trains = (first + 1..self.pending.len()).find(|&index| self.train(index) > 1);
+        let count = trains.unwrap_or(self.pending.len()) - first;
+        Datagrams::send(connection.stream(), count.min(BATCH), |index| Outgoing {
+            to: self.target(first + index),
+            parts: self.parts(first + index),
         })
     }
 
@@ -255,7 +377,7 @@ impl Sender {
         if self.sent >= self.pending.len() {
             self.pending.clear();
             self.heads.clear();
-            self.sent = 0;
+            (self.sent, self.alone) = (0, 0);
             if self.named.is_none() {
                 self.peers.clear();
                 self.last_name.clear();
@@ -267,7 +389,7 @@ impl Sender {
     fn fill(&mut self, connection: &Connection) -> bool {
         let mut message = Message::new();
         let mut written = 0;
-        while self.pending.len() < BATCH {
+        while self.pending.len() < TRAIN {
             if !self.inbound.pop(&mut message) {
                 if !self.is_empty() {
                     break;
