@@ -38,6 +38,8 @@ pub struct Args {
     pub library: Option<PathBuf>,
     /// The folder of the header to compile against.
     pub include: Option<PathBuf>,
+    /// Keep the machine's processors busy meanwhile.
+    pub load: bool,
     /// Give a program that goes wrong no second chance.
     pub once: bool,
 }
@@ -58,6 +60,7 @@ usage: compat-tests ours|reference|both|record-cases|measure-reference|build-ref
   --case NAME         only cases whose name contains NAME
   --jobs N            programs at a time (4)
   --repeat N          run everything N times (1)
+  --load              keep every processor busy meanwhile, by processes of the lowest priority
   --once              no second look at a program that goes wrong
   --library FILE      judge this library file in the place of a fresh build of ours
   --include DIR       compile against the zmq.h in DIR
@@ -88,6 +91,7 @@ impl Args {
             repeat: 1,
             library: None,
             include: None,
+            load: false,
             once: false,
         };
         while let Some(arg) = args.next() {
@@ -99,6 +103,7 @@ impl Args {
                 "--repeat" => parsed.repeat = number(&arg, &value()?)?,
                 "--library" => parsed.library = Some(value()?.into()),
                 "--include" => parsed.include = Some(value()?.into()),
+                "--load" => parsed.load = true,
                 "--once" => parsed.once = true,
                 _ => return Err(format!("unknown option {arg}\n\n{USAGE}")),
             }

@@ -13,6 +13,7 @@ mod corpora;
 #[allow(unsafe_code)]
 mod library;
 mod lists;
+mod load;
 mod progress;
 mod reference;
 mod report;
@@ -151,10 +152,17 @@ fn judge(args: &Args) -> Result<bool, String> {
         let programs = compile(&vendor, &library, names)?;
         let known = if ours { &known } else { &nothing_known };
         let runner = runner(args, &library, &cases, known, &reference_runs, &vendor)?;
-        let mut judged = Vec::new();
-        for _ in 0..args.repeat {
-            judged.extend(run(&runner, &programs));
+        let load = args.load.then(load::Load::start);
+        let mut rounds = Vec::new();
+        for number in 1..=args.repeat {
+            let judged = run(&runner, &programs);
+            if args.repeat > 1 {
+                eprintln!("run {number} of {}: {}", args.repeat, report::last_line(Counts::of(&judged)));
+            }
+            rounds.push(judged);
         }
+        drop(load);
+        let judged = report::merge(rounds);
         eprint!("{}", report::account(role, &judged, &reference_runs));
         columns.push((library.role, judged));
     }

@@ -36,6 +36,43 @@ impl Counts {
     }
 }
 
+/// Several runs as one: a case that went wrong in any of them has gone wrong, and how often is said.
+pub fn merge(rounds: Vec<Vec<Judged>>) -> Vec<Judged> {
+    let total = rounds.len();
+    let mut merged: Vec<Judged> = Vec::new();
+    let mut wrong: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for program in rounds.into_iter().flatten() {
+        for (case, _) in program.verdicts.iter().filter(|(_, verdict)| verdict.is_unexpected()) {
+            *wrong.entry((program.name.clone(), case.clone())).or_default() += 1;
+        }
+        let Some(known) = merged.iter_mut().find(|known| known.name == program.name) else {
+            merged.push(program);
+            continue;
+        };
+        if known.is_fine() && !program.is_fine() {
+            known.run = program.run;
+        }
+        known.flaky.extend(program.flaky);
+        for (case, verdict) in program.verdicts {
+            match known.verdicts.iter_mut().find(|(name, _)| *name == case) {
+                Some((_, before)) if !before.is_unexpected() => *before = verdict,
+                Some(_) => {}
+                None => known.verdicts.push((case, verdict)),
+            }
+        }
+    }
+    for program in merged.iter_mut().filter(|_| total > 1) {
+        for (case, verdict) in &mut program.verdicts {
+            if let (Some(n), Verdict::Failed(why)) =
+                (wrong.get(&(program.name.clone(), case.clone())), &mut *verdict)
+            {
+                *why = format!("in {n} of {total} runs: {why}");
+            }
+        }
+    }
+    merged
+}
+
 /// The account of a run for a person: failures with what the programs wrote, then flaky programs, then counts.
 pub fn account(role: &str, judged: &[Judged], reference: &ReferenceRuns) -> String {
     let mut text = String::new();
@@ -166,6 +203,21 @@ mod tests {
             flaky: vec![("one".to_owned(), Verdict::Failed("late".to_owned()))],
             run: ProgramRun { outcomes: Vec::new(), end: None, seconds: 0.1, tail: "the end".to_owned() },
         }
+    }
+
+    #[test]
+    fn several_runs_are_as_good_as_the_worst() {
+        let run = |verdict: Verdict| vec![judged(&[("one", verdict), ("two", Verdict::Passed)])];
+        let merged = merge(vec![
+            run(Verdict::Passed),
+            run(Verdict::Failed("no".to_owned())),
+            run(Verdict::Passed),
+            run(Verdict::Failed("again".to_owned())),
+        ]);
+        assert_eq!(last_line(Counts::of(&merged)), "1 passed, 1 failed, 0 skipped");
+        assert_eq!(merged[0].verdicts[0].1, Verdict::Failed("in 2 of 4 runs: no".to_owned()));
+        let merged = merge(vec![run(Verdict::Failed("no".to_owned()))]);
+        assert_eq!(merged[0].verdicts[0].1, Verdict::Failed("no".to_owned()));
     }
 
     #[test]
