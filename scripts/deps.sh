@@ -7,6 +7,7 @@
 #   c        what compiles C and C++ against the library, and looks into the result
 #   upstream what the reference library and upstream's tests need
 #   proxies  the SOCKS5 proxies that tests connect through
+#   browser  the browser that tests talk to
 #   network  what makes network namespaces and the interfaces in them
 set -euo pipefail
 
@@ -41,6 +42,7 @@ for what in "$@"; do
             need microsocks command -v microsocks
             need dante-server test -x /usr/sbin/danted
             ;;
+        browser) need chromium command -v chromium ;;
         network)
             need iproute2 command -v ip
             need util-linux command -v unshare
