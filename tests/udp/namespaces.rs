@@ -345,3 +345,28 @@ fn without_a_route_datagrams_are_lost_until_there_is_one() {
         assert_eq!(arrived, heard("g", "found").ok());
     });
 }
+
+/// Bursts of datagrams of one size go through the kernel together where that is possible; here it isn't, as they don't fit the link's packets.
+#[test]
+fn bursts_arrive_over_links_with_small_packets_too() {
+    in_two_namespaces("bursts_arrive_over_links_with_small_packets_too", |here, there| {
+        for mtu in [1500, 1300] {
+            here.ip(&format!("link set one mtu {mtu}"));
+            there.ip(&format!("link set two mtu {mtu}"));
+            reaches(here, there, 0, "udp://10.77.0.2:7010", "udp://10.77.0.2:7010");
+            let context = Context::new();
+            let (radio, dish) = (context.socket(ZMQ_RADIO), context.socket(ZMQ_DISH));
+            there.bind(&dish, "udp://10.77.0.2:7011").expect("an endpoint");
+            join(&dish, "g").expect("joined");
+            here.connect(&radio, "udp://10.77.0.2:7011").expect("an endpoint");
+            for round in 0..20 {
+                for number in 0..20_u8 {
+                    publish(&radio, "g", &vec![number; 1350]).expect("sent");
+                }
+                for number in 0..20_u8 {
+                    assert_eq!(hear(&dish), Ok(("g".to_owned(), vec![number; 1350])), "{mtu}, round {round}");
+                }
+            }
+        }
+    });
+}
