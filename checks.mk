@@ -2,7 +2,7 @@
 #
 # make loom      every order of the steps of the lock-free parts      make valgrind  memcheck, and leaks at exit
 # make asan      AddressSanitizer over the tests (nightly)            make miri      undefined behaviour (nightly with miri)
-# make tsan      ThreadSanitizer over the tests (nightly)
+# make tsan      ThreadSanitizer over the tests (nightly)           make fuzz      what peers send, for FUZZ_SECONDS each (nightly)
 #
 # Each has a target folder of its own, so that none makes the others' stale.
 
@@ -11,7 +11,7 @@ HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 # What runs many threads, and what reaches into memory.
 THREADED = --lib --test stress --test sockets
 
-.PHONY: loom asan tsan valgrind miri
+.PHONY: loom asan tsan valgrind miri fuzz
 
 loom:
 	RUSTFLAGS="--cfg loom" $(CARGO) test --release --lib --target-dir target/loom loom_
@@ -34,3 +34,13 @@ valgrind: library
 # Those parts that make no system calls.
 miri:
 	$(CARGO) $(NIGHTLY) miri test --target-dir target/miri --lib -- message:: pipe:: zmtp:: pattern:: options::
+
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS = connection zap_reply options endpoints datagram
+
+# Coverage-guided, with AddressSanitizer. What it finds is in fuzz/artifacts; what it has learnt, in fuzz/corpus.
+fuzz:
+	@command -v cargo-fuzz > /dev/null || $(CARGO) install --locked cargo-fuzz
+	for target in $(FUZZ_TARGETS); do \
+		$(CARGO) $(NIGHTLY) fuzz run $$target --target-dir target/fuzz -- -max_total_time=$(FUZZ_SECONDS) -dict=fuzz/zmtp.dict -max_len=4096 -print_final_stats=1 || exit 1; \
+	done
