@@ -55,7 +55,7 @@ for what in "$@"; do
 done
 
 if ! command -v cargo > /dev/null; then
-    echo "no Rust toolchain: install one (https://rustup.rs), stable 1.88 or later, and try again" >&2
+    echo "no Rust toolchain: install one (https://rustup.rs), stable 1.89 or later, and try again" >&2
     exit 1
 fi
 if [ ${#missing[@]} = 0 ]; then
