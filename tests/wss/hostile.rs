@@ -23,12 +23,17 @@ struct Server {
 
 impl Server {
     fn new() -> Self {
+        Self::with_handshake_ivl(30_000)
+    }
+
+    /// Handshakes may take so long, in milliseconds.
+    fn with_handshake_ivl(ivl: i32) -> Self {
         let context = Context::new();
         let identity = Identity::new();
         let (socket, good) = (context.socket(ZMQ_PULL), context.socket(ZMQ_PUSH));
         identity.give(&socket);
         identity.trust(&good);
-        socket.set(ZMQ_HANDSHAKE_IVL, 200).unwrap();
+        socket.set(ZMQ_HANDSHAKE_IVL, ivl).unwrap();
         let endpoint = bind(&socket);
         good.connect(&endpoint).unwrap();
         good.send(b"x").unwrap();
@@ -100,7 +105,7 @@ fn what_is_no_tls() {
 
 #[test]
 fn a_peer_that_says_nothing_or_too_little() {
-    let server = Server::new();
+    let server = Server::with_handshake_ivl(200);
     let hello = client_hello();
     for len in [0, 1, 5, 6, hello.len() / 2, hello.len() - 1, hello.len()] {
         let mut peer = server.connect();
@@ -162,7 +167,7 @@ fn a_hello_with_each_byte_wrong() {
 /// TLS stands, and then it is no WebSocket.
 #[test]
 fn tls_and_then_nothing_or_nonsense() {
-    let server = Server::new();
+    let server = Server::with_handshake_ivl(1000);
     let mut quiet = server.connect_tls();
     while quiet.conn.is_handshaking() {
         quiet.conn.complete_io(&mut quiet.sock).unwrap();
