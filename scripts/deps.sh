@@ -6,6 +6,7 @@
 #   build    a C compiler, which rustc links with
 #   c        what compiles C and C++ against the library, and looks into the result
 #   upstream what the reference library and upstream's tests need
+#   peers    other programs that speak ZeroMQ, and what runs them
 #   proxies  the SOCKS5 proxies that tests connect through
 #   browser  the browser that tests talk to
 #   network  what makes network namespaces and the interfaces in them
@@ -46,6 +47,11 @@ for what in "$@"; do
         network)
             need iproute2 command -v ip
             need util-linux command -v unshare
+            ;;
+        peers)
+            need python3-venv python3 -c "import ensurepip, venv"
+            need default-jdk-headless command -v javac
+            need libjeromq-java test -f /usr/share/java/jeromq.jar
             ;;
         *)
             echo "deps.sh: unknown: $what" >&2

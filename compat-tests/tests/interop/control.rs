@@ -1,7 +1,7 @@
 //! The driver's end of a peer: starts the process, tells it what to do, waits for its answers for so long and no longer, kills it.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -42,20 +42,21 @@ pub type Step<T> = Result<T, Failure>;
 /// A running peer.
 pub struct Control {
     name: &'static str,
-    library: PathBuf,
+    command: Vec<OsString>,
     child: Child,
     commands: Option<ChildStdin>,
     answers: Receiver<String>,
 }
 
 impl Control {
-    /// Starts a peer with the library of that name.
-    pub fn start(name: &'static str, library: &Path) -> Step<Self> {
+    /// Starts a peer by that command.
+    pub fn start(name: &'static str, command: &[OsString]) -> Step<Self> {
         let broken = |e: std::io::Error| Failure::Broken(format!("{name}: {e}"));
-        let program = std::env::current_exe().map_err(broken)?;
+        let [program, arguments @ ..] = command else {
+            return Err(Failure::Broken(format!("{name}: no command")));
+        };
         let mut child = Command::new(program)
-            .arg(PEER)
-            .arg(library)
+            .args(arguments)
             .env_remove("LD_PRELOAD")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -72,7 +73,7 @@ impl Control {
             });
         }
         let commands = child.stdin.take();
-        Ok(Self { name, library: library.to_owned(), child, commands, answers })
+        Ok(Self { name, command: command.to_owned(), child, commands, answers })
     }
 
     /// The library's name.
@@ -82,7 +83,7 @@ impl Control {
 
     /// Kills the process, as `kill -9` does, and starts another in its place.
     pub fn kill_and_restart(&mut self) -> Step<()> {
-        *self = Self::start(self.name, &self.library)?; // dropping the old one kills it
+        *self = Self::start(self.name, &self.command)?; // dropping the old one kills it
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! Our library and the reference library in two processes, talking to each other: every pair of socket types, either library on either
 //! side, tcp, ipc, ws and wss, each mechanism, all sizes, and again after either side was killed.
+//! And our library with programs that have another one: pyzmq with the libzmq that it brings, and JeroMQ.
 //!
 //! `cargo test --test interop -- [--list] [TEXT]...` runs the scenarios whose name contains one of the texts. `INTEROP_OURS=FILE` takes that library in the place of ours.
 
@@ -12,6 +13,7 @@ mod authenticator;
 mod control;
 mod datagrams;
 mod frame;
+mod partner;
 #[allow(unsafe_code)]
 mod peer;
 mod scenario;
@@ -19,13 +21,17 @@ mod security;
 mod tls;
 mod wire;
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use control::{Control, Failure, PEER, Step};
+use partner::{Partner, library_peer};
 use scenario::Scenario;
 use tls::Certificates;
 
@@ -48,21 +54,6 @@ fn main() -> ExitCode {
     }
 }
 
-/// Upstream's library, which the judge builds.
-fn reference_library() -> Result<PathBuf, String> {
-    let output = Command::new(env!("CARGO_BIN_EXE_compat-tests"))
-        .arg("build-reference")
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|e| e.to_string())?;
-    let folder = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    if output.status.success() {
-        Ok(PathBuf::from(folder).join("libzmq.so.5"))
-    } else {
-        Err("the reference library does not build".to_owned())
-    }
-}
-
 /// Ours, built for release.
 fn our_library() -> Result<PathBuf, String> {
     if let Some(file) = std::env::var_os("INTEROP_OURS") {
@@ -82,8 +73,8 @@ fn our_library() -> Result<PathBuf, String> {
 }
 
 struct Driver {
-    ours: PathBuf,
-    reference: PathBuf,
+    ours: Vec<OsString>,
+    partners: BTreeMap<Partner, Vec<OsString>>,
     certificates: Certificates,
     scenarios: Vec<Scenario>,
     next: AtomicUsize,
@@ -104,11 +95,17 @@ fn drive(args: &[String]) -> Result<bool, String> {
         println!("0 passed, 0 failed");
         return Ok(true);
     }
-    let (ours, reference) = (our_library()?, reference_library()?);
+    let ours = library_peer(&our_library()?)?;
+    let mut partners = BTreeMap::new();
+    for scenario in &scenarios {
+        if let Entry::Vacant(place) = partners.entry(scenario.partner) {
+            place.insert(scenario.partner.prepare()?);
+        }
+    }
     let total = scenarios.len();
     let driver = Driver {
         ours,
-        reference,
+        partners,
         certificates: Certificates::new()?,
         scenarios,
         next: AtomicUsize::new(0),
@@ -134,8 +131,9 @@ fn drive(args: &[String]) -> Result<bool, String> {
 }
 
 impl Driver {
-    fn start(&self) -> Step<(Control, Control)> {
-        Ok((Control::start("ours", &self.ours)?, Control::start("reference", &self.reference)?))
+    fn start(&self, partner: Partner) -> Step<(Control, Control)> {
+        let command = self.partners.get(&partner).map(Vec::as_slice).unwrap_or_default();
+        Ok((Control::start("ours", &self.ours)?, Control::start(partner.name(), command)?))
     }
 
     fn fail(&self, failure: String) {
@@ -147,31 +145,31 @@ impl Driver {
         if let Err(error) = std::fs::create_dir_all(&folder) {
             return self.fail(format!("{}: {error}", folder.display()));
         }
-        let mut peers = None;
+        let mut running = BTreeMap::new();
         while let Some(scenario) = self.scenarios.get(self.next.fetch_add(1, Ordering::Relaxed)) {
-            if let Err(failure) = self.run(scenario, &mut peers, &folder) {
+            if let Err(failure) = self.run(scenario, &mut running, &folder) {
                 self.fail(format!("{}: {failure}", scenario.name()));
-                peers = None; // whatever state they are in
+                running.remove(&scenario.partner); // whatever state they are in
             }
         }
         // Contexts that have seen all this still end, and their processes in good order.
-        if let Some((mut ours, mut reference)) = peers
-            && let Err(failure) = ours.finish().and_then(|()| reference.finish())
-        {
-            self.fail(format!("the end: {failure}"));
+        for (ours, other) in running.values_mut() {
+            if let Err(failure) = ours.finish().and_then(|()| other.finish()) {
+                self.fail(format!("the end: {failure}"));
+            }
         }
     }
 
     fn run(
         &self,
         scenario: &Scenario,
-        peers: &mut Option<(Control, Control)>,
+        running: &mut BTreeMap<Partner, (Control, Control)>,
         folder: &Path,
     ) -> Result<(), Failure> {
-        let (ours, reference) = match peers {
-            Some(running) => running,
-            None => peers.insert(self.start()?),
+        let (ours, other) = match running.entry(scenario.partner) {
+            Entry::Occupied(peers) => peers.into_mut(),
+            Entry::Vacant(place) => place.insert(self.start(scenario.partner)?),
         };
-        scenario.run(ours, reference, folder, &self.certificates)
+        scenario.run(ours, other, folder, &self.certificates)
     }
 }

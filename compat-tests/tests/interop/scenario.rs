@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::control::{Control, Failure, Step, option};
 use crate::datagrams::{self, Exchange};
 use crate::frame::Frame;
+use crate::partner::Partner;
 use crate::security::{Fault, Mechanism};
 use crate::tls::Certificates;
 use crate::wire::{GROUP, Kind, SIDES, Side, Wire};
@@ -40,6 +41,9 @@ const PAIRS: [(Kind, Kind); 18] = [
     (Kind::Channel, Kind::Channel),
 ];
 
+/// How many of them are of the stable API.
+const STABLE: usize = 13;
+
 /// Those that are tried with each mechanism: a type of each family.
 const SECURED: [(Kind, Kind); 6] = [
     (Kind::Pub, Kind::Sub),
@@ -49,6 +53,21 @@ const SECURED: [(Kind, Kind); 6] = [
     (Kind::Server, Kind::Client),
     (Kind::Radio, Kind::Dish),
 ];
+/// How many of them are of the stable API.
+const STABLE_SECURED: usize = 4;
+
+/// Those that JeroMQ is tried with.
+const ZMTP_2: [(Kind, Kind); 8] = [
+    (Kind::Pair, Kind::Pair),
+    (Kind::Pub, Kind::Sub),
+    (Kind::Req, Kind::Rep),
+    (Kind::Req, Kind::Router),
+    (Kind::Dealer, Kind::Rep),
+    (Kind::Dealer, Kind::Router),
+    (Kind::Dealer, Kind::Dealer),
+    (Kind::Push, Kind::Pull),
+];
+
 const MECHANISMS: [Mechanism; 4] =
     [Mechanism::NullZap, Mechanism::Plain, Mechanism::Curve, Mechanism::CurveZap];
 
@@ -70,6 +89,8 @@ pub enum Subject {
 pub struct Scenario {
     /// The types, bound side first.
     pub kinds: [Kind; 2],
+    /// Whom our library talks to.
+    pub partner: Partner,
     /// Whether our library is the one that binds.
     pub ours_binds: bool,
     /// `tcp`, `ipc`, `ws` or `wss`
@@ -93,45 +114,60 @@ impl Scenario {
     pub fn all() -> Vec<Self> {
         use Subject::{Messages, Reconnection, Refusal};
         let mut all = Vec::new();
-        let mut add = |kinds: &[[Kind; 2]], transports: &[&'static str], mechanism, subjects: &[Subject]| {
-            for kinds in kinds {
-                for transport in transports {
-                    // STREAM speaks to tcp only.
-                    if *transport != "tcp" && kinds.contains(&Kind::Stream) {
-                        continue;
-                    }
-                    for ours_binds in [true, false] {
-                        for subject in subjects {
-                            let (kinds, transport, subject) = (*kinds, *transport, *subject);
-                            all.push(Self { kinds, ours_binds, transport, mechanism, subject });
+        let mut add =
+            |partner, kinds: &[[Kind; 2]], transports: &[&'static str], mechanism, subjects: &[Subject]| {
+                for kinds in kinds {
+                    for transport in transports {
+                        // STREAM speaks to tcp only.
+                        if *transport != "tcp" && kinds.contains(&Kind::Stream) {
+                            continue;
+                        }
+                        for ours_binds in [true, false] {
+                            for subject in subjects {
+                                let (kinds, transport, subject) = (*kinds, *transport, *subject);
+                                all.push(Self { partner, kinds, ours_binds, transport, mechanism, subject });
+                            }
                         }
                     }
                 }
-            }
-        };
-        add(&orders(&PAIRS), &["tcp", "ipc"], Mechanism::Null, &[Messages, Reconnection]);
-        add(&orders(&PAIRS), &["ws"], Mechanism::Null, &[Messages]);
-        add(&orders(&SECURED), &["wss"], Mechanism::Null, &[Messages]);
+            };
+        let upstream = Partner::Reference;
+        add(upstream, &orders(&PAIRS), &["tcp", "ipc"], Mechanism::Null, &[Messages, Reconnection]);
+        add(upstream, &orders(&PAIRS), &["ws"], Mechanism::Null, &[Messages]);
+        add(upstream, &orders(&SECURED), &["wss"], Mechanism::Null, &[Messages]);
         let dealer_router = [[Kind::Router, Kind::Dealer]];
-        add(&dealer_router, &["ws", "wss"], Mechanism::Null, &[Reconnection]);
+        add(upstream, &dealer_router, &["ws", "wss"], Mechanism::Null, &[Reconnection]);
         for mechanism in MECHANISMS {
-            add(&orders(&SECURED), &["tcp"], mechanism, &[Messages]);
-            add(&dealer_router, &["ipc", "ws", "wss"], mechanism, &[Messages]);
-            add(&dealer_router, &["tcp", "ipc"], mechanism, &[Reconnection]);
+            add(upstream, &orders(&SECURED), &["tcp"], mechanism, &[Messages]);
+            add(upstream, &dealer_router, &["ipc", "ws", "wss"], mechanism, &[Messages]);
+            add(upstream, &dealer_router, &["tcp", "ipc"], mechanism, &[Reconnection]);
             if !mechanism.faults().is_empty() {
-                add(&dealer_router, &["tcp", "ipc", "ws"], mechanism, &[Refusal]);
+                add(upstream, &dealer_router, &["tcp", "ipc", "ws"], mechanism, &[Refusal]);
             }
         }
         let [groups, peers] = [Exchange::Groups, Exchange::Peers].map(Subject::Datagrams);
-        add(&[[Kind::Dish, Kind::Radio]], &["udp"], Mechanism::Null, &[groups]);
-        add(&[[Kind::Dgram, Kind::Dgram]], &["udp"], Mechanism::Null, &[peers]);
+        add(upstream, &[[Kind::Dish, Kind::Radio]], &["udp"], Mechanism::Null, &[groups]);
+        add(upstream, &[[Kind::Dgram, Kind::Dgram]], &["udp"], Mechanism::Null, &[peers]);
+
+        let pyzmq = Partner::Pyzmq;
+        add(pyzmq, &orders(&PAIRS[..STABLE]), &["tcp", "ipc"], Mechanism::Null, &[Messages]);
+        add(pyzmq, &dealer_router, &["tcp", "ipc"], Mechanism::Null, &[Reconnection]);
+        for mechanism in MECHANISMS {
+            add(pyzmq, &orders(&SECURED[..STABLE_SECURED]), &["tcp"], mechanism, &[Messages]);
+            if !mechanism.faults().is_empty() {
+                add(pyzmq, &dealer_router, &["tcp"], mechanism, &[Refusal]);
+            }
+        }
+        add(Partner::Jeromq, &orders(&ZMTP_2), &["tcp"], Mechanism::Null, &[Messages]);
+        add(Partner::Jeromq, &dealer_router, &["tcp"], Mechanism::Null, &[Reconnection]);
         all
     }
 
     /// What it is called.
     pub fn name(&self) -> String {
         let [bound, connected] = self.kinds;
-        let (binds, connects) = if self.ours_binds { ("ours", "reference") } else { ("reference", "ours") };
+        let other = self.partner.name();
+        let (binds, connects) = if self.ours_binds { ("ours", other) } else { (other, "ours") };
         let subject = match self.subject {
             Subject::Datagrams(_) => "messages".to_owned(),
             subject => format!("{subject:?}").to_lowercase(),
@@ -150,7 +186,7 @@ impl Scenario {
     pub fn run(
         &self,
         ours: &mut Control,
-        reference: &mut Control,
+        other: &mut Control,
         folder: &Path,
         certificates: &Certificates,
     ) -> Step<()> {
@@ -159,10 +195,10 @@ impl Scenario {
             transport => format!("{transport}://127.0.0.1:*"),
         };
         if let Subject::Datagrams(exchange) = self.subject {
-            let (bound, connected) = if self.ours_binds { (ours, reference) } else { (reference, ours) };
+            let (bound, connected) = if self.ours_binds { (ours, other) } else { (other, ours) };
             return datagrams::run(exchange, connected, bound);
         }
-        let mut peers = if self.ours_binds { [ours, reference] } else { [reference, ours] };
+        let mut peers = if self.ours_binds { [ours, other] } else { [other, ours] };
         if self.mechanism.wants_new_processes() {
             peers[0].kill_and_restart()?;
             peers[1].kill_and_restart()?;
@@ -177,6 +213,7 @@ impl Scenario {
             credentials,
             fault: None,
             certificates,
+            longest: if self.partner.is_slow() { 1 << 20 } else { usize::MAX },
         };
         if self.subject == Subject::Refusal {
             return refusals(&mut wire);
@@ -259,7 +296,8 @@ fn payloads(wire: &Wire) -> Vec<Vec<Frame>> {
         seed += 1;
         Frame::Pattern(size, seed)
     };
-    let single: Vec<_> = SIZES.iter().map(|size| vec![frame(*size)]).collect();
+    let single: Vec<_> =
+        SIZES.iter().filter(|size| **size <= wire.longest).map(|size| vec![frame(*size)]).collect();
     let multipart: Vec<_> =
         MULTIPART.iter().map(|sizes| sizes.iter().map(|size| frame(*size)).collect()).collect();
     if SIDES.iter().any(|side| wire.kind(*side).is_single()) { single } else { [single, multipart].concat() }
@@ -387,9 +425,10 @@ fn publications(wire: &mut Wire, publisher: Side) -> Step<()> {
 /// A PUB can't see when a subscription has been withdrawn: publishes something else until it no longer comes.
 fn unwanted(wire: &mut Wire, publisher: Side) -> Step<()> {
     let subscriber = publisher.other();
-    for _ in 0..200 {
+    let patience = if wire.longest == usize::MAX { 100 } else { 500 };
+    for _ in 0..100 {
         wire.at(publisher).send(publisher.name(), &[Frame::of("another topic")])?;
-        if wire.at(subscriber).recv_soon(subscriber.name(), 30)?.is_none() {
+        if wire.at(subscriber).recv_soon(subscriber.name(), patience)?.is_none() {
             return Ok(());
         }
     }
@@ -426,7 +465,8 @@ fn stream_exchange(wire: &mut Wire, ids: &[Frame; 2], sizes: &[usize]) -> Step<(
 
 fn bytes(wire: &mut Wire) -> Step<()> {
     let ids = [stream_notice(wire, Side::Bound)?, stream_notice(wire, Side::Connected)?];
-    stream_exchange(wire, &ids, &SIZES)
+    let sizes: Vec<usize> = SIZES.into_iter().filter(|size| *size <= wire.longest).collect();
+    stream_exchange(wire, &ids, &sizes)
 }
 
 /// Whatever the pair of types can say to each other comes through.

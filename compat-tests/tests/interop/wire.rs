@@ -86,6 +86,8 @@ pub struct Wire<'a> {
     pub credentials: Credentials,
     /// What is wrong with the connected side, if it is to be turned away.
     pub fault: Option<Fault>,
+    /// What messages are no longer than.
+    pub longest: usize,
     /// For `wss://`
     pub certificates: &'a Certificates,
 }
@@ -109,7 +111,7 @@ impl Wire<'_> {
     /// What the bound side's authenticator calls the client. Upstream's REQ and DISH give a connection up whose client has a name: they take the
     /// note of it for the beginning of a message.
     pub fn user(&self) -> &'static str {
-        let nameless = self.peers[0].name() == "reference" && matches!(self.kinds[0], Kind::Req | Kind::Dish);
+        let nameless = self.peers[0].name() != "ours" && matches!(self.kinds[0], Kind::Req | Kind::Dish);
         if self.mechanism.is_authenticated() && !nameless { "someone" } else { "" }
     }
 
