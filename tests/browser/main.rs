@@ -3,27 +3,21 @@
 #[allow(dead_code)]
 #[path = "../wss/certificates.rs"]
 mod certificates;
+mod chromium;
+mod pages;
 #[path = "../sockets/support.rs"]
 mod support;
 #[path = "../sessions/watch.rs"]
 mod watch;
 
 use certificates::Identity;
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use chromium::Browser;
 use support::{Context, Socket};
 use watch::Watch;
 use zmq::ffi::constants::*;
 
 /// How long the browser may take to start, in milliseconds.
 const START: i32 = 60_000;
-
-/// One browser at a time: each is a dozen processes.
-static TURN: Mutex<()> = Mutex::new(());
-static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 /// What the browser runs: a ZWS peer that says a word, and then sends back what it gets, each part backwards. A browser can ask for no
 /// mechanism: a subprotocol with a slash is none to it. So both sides begin with their routing id, here an empty one.
@@ -44,52 +38,6 @@ socket.onmessage = event => {
     }
 };
 </script>"#;
-
-/// A browser with one page open.
-struct Browser {
-    process: Child,
-    folder: PathBuf,
-}
-
-impl Browser {
-    fn open(endpoint: &str, arguments: &[&str]) -> Self {
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("browser-{}-{number}", std::process::id());
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-        std::fs::create_dir_all(&folder).unwrap();
-        let page = folder.join("page.html");
-        std::fs::write(&page, PAGE.replace("ENDPOINT", &format!("{endpoint:?}"))).unwrap();
-        // Its sandbox needs privileges that a container may not have, and its shared memory more room than one gives. It is shown
-        // nothing but this page.
-        let process = Command::new("chromium")
-            .args([
-                "--headless=new",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-dev-shm-usage",
-                "--no-first-run",
-            ])
-            .arg(format!("--user-data-dir={}", folder.join("profile").display()))
-            .args(arguments)
-            .arg(format!("file://{}", page.display()))
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("chromium: {error}; scripts/deps.sh browser installs it"));
-        Self { process, folder }
-    }
-}
-
-impl Drop for Browser {
-    fn drop(&mut self) {
-        // SAFETY: a signal to the processes that this test has started.
-        unsafe { libc::kill(-(self.process.id() as i32), libc::SIGKILL) };
-        let _ = self.process.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
 
 /// Talks to the browser until all has been said.
 fn talk(socket: &Socket) {
@@ -114,14 +62,17 @@ fn talk(socket: &Socket) {
     }
 }
 
+fn page(socket: &Socket) -> String {
+    PAGE.replace("ENDPOINT", &format!("{:?}", socket.last_endpoint()))
+}
+
 fn check(scheme: &str, arguments: &[&str]) {
-    let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let context = Context::new();
     let socket = context.socket(ZMQ_DEALER);
     Identity::new().give(&socket);
     socket.bind(&format!("{scheme}://127.0.0.1:*/zws")).unwrap();
     let watch = Watch::new(&context, &socket);
-    let browser = Browser::open(&socket.last_endpoint(), arguments);
+    let browser = Browser::open(&page(&socket), arguments);
     talk(&socket);
     drop(browser);
     watch.wait_for(ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
@@ -141,14 +92,13 @@ fn wss() {
 /// The browser knows nobody who has vouched for the certificate. It says so, and the socket goes on.
 #[test]
 fn wss_that_the_browser_does_not_trust() {
-    let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let context = Context::new();
     let socket = context.socket(ZMQ_DEALER);
     Identity::new().give(&socket);
     socket.bind("wss://127.0.0.1:*/zws").unwrap();
     let watch = Watch::new(&context, &socket);
     watch.0.set(ZMQ_RCVTIMEO, START).unwrap();
-    let browser = Browser::open(&socket.last_endpoint(), &[]);
+    let browser = Browser::open(&page(&socket), &[]);
     let failed = watch.wait_for(ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL);
     assert_eq!(failed.values, [libc::EACCES as u64]);
     watch.wait_for(ZMQ_EVENT_DISCONNECTED);
