@@ -39,7 +39,6 @@ pub enum Command {
         link: Arc<SessionLink>,
         connection: Weak<Connection>,
         metadata: Arc<Metadata>,
-        subscribe_to_all: bool,
         local: bool,
     },
     /// A session of this socket has a connection that the socket's callers may drive.

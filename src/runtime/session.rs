@@ -289,8 +289,7 @@ impl Session {
         let raw = options.raw_socket && connection.stream().websocket().is_none();
         self.has_mechanism = established.has_mechanism;
         let metadata = handshake::metadata(&peer, connection.stream());
-        let reused = self.parked.is_some();
-        let Some(mut end) = self.attach(&connection, &metadata, subscribe_to_all) else { return self.end() };
+        let Some(mut end) = self.attach(&connection, &metadata) else { return self.end() };
         if options.recv_routing_id && !raw && !established.routing_id_follows {
             let mut id = Message::from_slice(&peer.routing_id).unwrap_or_default();
             id.set_kind(Kind::RoutingId);
@@ -304,8 +303,8 @@ impl Session {
         if notify {
             end.outbound.push(Message::new());
         }
-        if reused && subscribe_to_all {
-            // As such a peer would say if it could: it wants everything. A new pipe begins with that.
+        if subscribe_to_all {
+            // As such a peer would say if it could: it wants everything.
             end.outbound.push(Message::from_slice(&[1]).unwrap_or_default());
         }
         if established.has_heartbeats {
@@ -327,12 +326,7 @@ impl Session {
     }
 
     /// Gives the socket a pipe, or tells it that the one it has is connected (again). The session's end.
-    fn attach(
-        &mut self,
-        connection: &Arc<Connection>,
-        metadata: &Arc<Metadata>,
-        subscribe_to_all: bool,
-    ) -> Option<PipeEnd> {
+    fn attach(&mut self, connection: &Arc<Connection>, metadata: &Arc<Metadata>) -> Option<PipeEnd> {
         let metadata = metadata.clone();
         if let Some(end) = self.parked.take() {
             if let Some(pipe) = self.link.as_ref().and_then(|link| link.pipe()) {
@@ -356,7 +350,6 @@ impl Session {
             link,
             connection: Arc::downgrade(connection),
             metadata,
-            subscribe_to_all,
             local,
         });
         Some(ours)

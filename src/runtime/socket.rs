@@ -179,8 +179,8 @@ impl Socket {
                 let attachment = Attachment { subscribe_to_all, locally_initiated: false };
                 self.attach(end, Link::Inproc { link, side: 1 }, attachment);
             }
-            Command::AttachSession { end, link, connection, metadata, subscribe_to_all, local } => {
-                let attachment = Attachment { subscribe_to_all, locally_initiated: local };
+            Command::AttachSession { end, link, connection, metadata, local } => {
+                let attachment = Attachment { subscribe_to_all: false, locally_initiated: local };
                 let pipe = self.insert(end, Link::Session { link, connection: connection.upgrade() });
                 self.pipes.set_metadata(pipe, Some(metadata));
                 with_pattern!(self, attached, pipe, attachment);

@@ -58,10 +58,10 @@ pub struct Known {
     pub row: String,
     /// The case; `*` stands for any text.
     pub case: String,
-    /// The reference's lines, one text each; `*` stands for any text.
+    /// What each of the reference's lines is one of; `*` stands for any text.
     #[serde(default)]
     pub reference: Vec<String>,
-    /// Ours.
+    /// The same for ours.
     #[serde(default)]
     pub ours: Vec<String>,
 }
@@ -91,7 +91,8 @@ impl Known {
     /// Whether it is this one.
     pub fn matches(&self, case: &str, hunk: &Hunk) -> bool {
         let all = |patterns: &[String], lines: &[String]| {
-            patterns.len() == lines.len() && patterns.iter().zip(lines).all(|(p, line)| like(p, line))
+            patterns.is_empty() == lines.is_empty()
+                && lines.iter().all(|line| patterns.iter().any(|pattern| like(pattern, line)))
         };
         like(&self.case, case) && all(&self.reference, &hunk.reference) && all(&self.ours, &hunk.ours)
     }

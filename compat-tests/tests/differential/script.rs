@@ -34,6 +34,7 @@ macro_rules! show {
         $test.say(format_args!("{} = {}", format_args!($($text)*), $crate::script::Show::show(&result)));
     }};
 }
+pub(crate) use call;
 pub(crate) use show;
 
 /// The parts of a message: `m!("id", body)`.
@@ -55,6 +56,24 @@ impl Errno {
     pub const AGAIN: Self = Self(libc::EAGAIN);
 }
 
+/// Ports that the system gave to a connecting side, replaced by a star.
+fn without_ephemeral_ports(line: &str) -> String {
+    let mut clean = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(colon) = rest.find(':') {
+        let (before, after) = rest.split_at(colon + 1);
+        clean.push_str(before);
+        let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        if digits == 5 && after[..5].parse().is_ok_and(|port: u32| (32_768..61_000).contains(&port)) {
+            clean.push('*');
+            rest = &after[5..];
+        } else {
+            rest = after;
+        }
+    }
+    clean + rest
+}
+
 /// Called from scripts as a plain text of the call.
 pub fn flat(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -68,6 +87,11 @@ pub trait Show {
 impl Show for Errno {
     fn show(&self) -> String {
         errno_name(self.0)
+    }
+}
+impl<T: Show> Show for &T {
+    fn show(&self) -> String {
+        (*self).show()
     }
 }
 impl<T: Show> Show for Outcome<T> {
@@ -231,6 +255,7 @@ impl Test {
         for (what, name) in self.names.borrow().iter() {
             line = line.replace(what, name);
         }
+        let mut line = without_ephemeral_ports(&line);
         line.push('\n');
         // One write for each line: what is said before a crash is not lost.
         let _ = std::io::stdout().write_all(line.as_bytes()).and_then(|()| std::io::stdout().flush());
@@ -243,9 +268,21 @@ impl Test {
         names.sort_by_key(|(what, _)| std::cmp::Reverse(what.len()));
     }
 
+    /// A number that no other endpoint of the script has.
+    pub fn number(&self) -> usize {
+        let number = self.endpoints.get();
+        self.endpoints.set(number + 1);
+        number
+    }
+
+    /// From now on other threads and processes take part, and are waited for.
+    pub fn remote(&self) {
+        self.remote.set(true);
+    }
+
     /// How long to wait for what ought to come.
     pub fn limit(&self) -> Duration {
-        Duration::from_secs(2) * self.patience
+        Duration::from_secs(2) * self.patience.min(4)
     }
 
     /// How long to wait before something counts as not coming.
@@ -378,9 +415,10 @@ impl Socket<'_> {
     /// Binds to a wildcard of `tcp`, `ipc`, `ws` or `inproc`, and names the endpoint in the lines that follow.
     pub fn bind_anywhere(&self, transport: &str) -> String {
         let test = self.test;
-        test.remote.set(test.remote.get() || transport != "inproc");
-        let count = test.endpoints.get();
-        test.endpoints.set(count + 1);
+        if transport != "inproc" {
+            test.remote();
+        }
+        let count = test.number();
         let wildcard = match transport {
             "tcp" => "tcp://127.0.0.1:*".to_owned(),
             "ws" => "ws://127.0.0.1:*/path".to_owned(),
@@ -620,4 +658,10 @@ fn text(value: *const std::ffi::c_char) -> Option<String> {
 /// `zmq_join`
 pub fn join_group(socket: &Socket, group: &str) -> Outcome {
     call!(socket.test, join(socket.handle, terminated(group).as_ptr()))
+}
+
+/// `zmq_ctx_shutdown` of the test's context.
+#[allow(dead_code)]
+pub fn shutdown(test: &Test) -> Outcome {
+    call!(test, ctx_shutdown(test.context()))
 }

@@ -4,12 +4,13 @@ mod balance;
 mod endpoints;
 mod marks;
 mod subscriptions;
+mod wire;
 
 use crate::Case;
 
 /// All cases.
 pub fn all() -> Vec<Case> {
-    [endpoints::cases(), balance::cases(), marks::cases(), subscriptions::cases()]
+    [endpoints::cases(), balance::cases(), marks::cases(), subscriptions::cases(), wire::cases()]
         .into_iter()
         .flatten()
         .collect()
