@@ -10,7 +10,7 @@ export PREFIX DESTDIR LIBDIR INCLUDEDIR
 LIBRARY = target/release/libzmq.so
 STAGE = $(CURDIR)/target/stage
 
-.PHONY: all library demo stage test check bench compat-reference readme reference install uninstall clean
+.PHONY: all library demo stage test check bench compat-reference matrix readme reference install uninstall clean
 
 all: library
 
@@ -52,6 +52,12 @@ check:
 compat-reference: library
 	@scripts/deps.sh c upstream
 	$(CARGO) run --manifest-path compat-tests/Cargo.toml -- both
+
+# docs/compatibility.md: what this library has of zmq.h, and Debian's, and upstream's, each asked for everything.
+matrix: library
+	@scripts/deps.sh c upstream
+	$(CARGO) run --manifest-path compat-tests/Cargo.toml -- matrix
+	@scripts/readme.sh
 
 # What README.md and docs/compatibility.md say about what works, from the last `make test` or `make compat-reference`.
 readme:

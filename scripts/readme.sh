@@ -1,10 +1,11 @@
 #!/bin/bash
 # Writes what README.md says about speed and about what works, between its markers, from docs/performance.md and docs/compatibility.md, and the latter from
-# the report of the last run of upstream's test programs. What isn't there yet is left as it stands.
+# the report of the last run of upstream's test programs and from what `make matrix` has asked. What isn't there yet is left as it stands.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 report=compat-tests/target/report.md
+matrix=compat-tests/target/matrix.md
 performance=docs/performance.md
 compatibility=docs/compatibility.md
 
@@ -35,8 +36,23 @@ if [ -f $performance ]; then
 fi
 
 mkdir -p docs
-if [ -f $report ]; then
-    awk -v style=page -f scripts/compatibility.awk $report > $compatibility
+# The page has two parts: upstream's test programs, and the matrix. What wasn't made anew is kept.
+{
+    if [ -f $report ]; then
+        awk -v style=page -f scripts/compatibility.awk $report
+    elif [ -f $compatibility ]; then
+        sed '/^## What there is$/,$d' $compatibility | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}'
+    fi
+    if [ -f $matrix ]; then
+        printf '\n'
+        cat $matrix
+    elif [ -f $compatibility ] && grep -q '^## What there is$' $compatibility; then
+        printf '\n'
+        sed -n '/^## What there is$/,$p' $compatibility
+    fi
+} > "$part"
+if [ -s "$part" ]; then
+    cat "$part" > $compatibility
 fi
 if [ -f $compatibility ]; then
     sed -n '/^| area/,/^$/p' $compatibility | sed '/^$/d' > "$part"

@@ -19,6 +19,10 @@ pub enum Action {
     BuildReference,
     /// Record what upstream's sockets say, as seeds of the fuzz programs' inputs.
     RecordCorpora,
+    /// Write `target/matrix.md`: what each library has.
+    Matrix,
+    /// Ask one library for one thing (`matrix` starts these).
+    Probe,
 }
 
 /// The command line.
@@ -40,13 +44,15 @@ pub struct Args {
     pub include: Option<PathBuf>,
     /// Keep the machine's processors busy meanwhile.
     pub load: bool,
+    /// What to ask for: its kind and name.
+    pub asked: Vec<String>,
     /// Give a program that goes wrong no second chance.
     pub once: bool,
 }
 
 /// What `--help` says.
 pub const USAGE: &str = "\
-usage: compat-tests ours|reference|both|record-cases|measure-reference|build-reference|record-corpora [options]
+usage: compat-tests ours|reference|both|record-cases|measure-reference|build-reference|record-corpora|matrix [options]
 
   ours                judge our library (built for release first) by upstream's test programs
   reference           run them on upstream's library, built from the crate zeromq-src
@@ -55,6 +61,7 @@ usage: compat-tests ours|reference|both|record-cases|measure-reference|build-ref
   measure-reference   write reference-flaky.toml from runs of the reference
   build-reference     build upstream's library only, and print the folder with its libzmq.so.5
   record-corpora      record what upstream's sockets say to each other, from which the fuzz programs' inputs are made
+  matrix              ask our library, Debian's and upstream's for everything in zmq.h, and write target/matrix.md
 
   --filter NAME       only programs whose name contains NAME; may be given several times
   --case NAME         only cases whose name contains NAME
@@ -81,6 +88,8 @@ impl Args {
             Some("measure-reference") => Action::MeasureReference,
             Some("build-reference") => Action::BuildReference,
             Some("record-corpora") => Action::RecordCorpora,
+            Some("matrix") => Action::Matrix,
+            Some("probe") => Action::Probe,
             _ => return Err(USAGE.to_owned()),
         };
         let mut parsed = Args {
@@ -92,6 +101,7 @@ impl Args {
             library: None,
             include: None,
             load: false,
+            asked: Vec::new(),
             once: false,
         };
         while let Some(arg) = args.next() {
@@ -105,6 +115,7 @@ impl Args {
                 "--include" => parsed.include = Some(value()?.into()),
                 "--load" => parsed.load = true,
                 "--once" => parsed.once = true,
+                _ if action == Action::Probe && !arg.starts_with("--") => parsed.asked.push(arg),
                 _ => return Err(format!("unknown option {arg}\n\n{USAGE}")),
             }
         }

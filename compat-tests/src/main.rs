@@ -14,6 +14,7 @@ mod corpora;
 mod library;
 mod lists;
 mod load;
+mod matrix;
 mod progress;
 mod reference;
 mod report;
@@ -44,6 +45,8 @@ fn main() -> ExitCode {
         Action::MeasureReference => measure_reference(&args).map(|()| true),
         Action::BuildReference => build_reference().map(|()| true),
         Action::RecordCorpora => record_corpora().map(|()| true),
+        Action::Matrix => matrix(&args),
+        Action::Probe => probe(&args).map(|()| true),
     });
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -84,6 +87,31 @@ fn build_reference() -> Result<(), String> {
 fn record_corpora() -> Result<(), String> {
     let library = upstream_library(&vendor::locate()?)?;
     corpora::record(&library.dir.join("libzmq.so.5"))
+}
+
+/// Our library: a fresh build, or the file that was named.
+fn our_library(args: &Args) -> Result<Library, String> {
+    match &args.library {
+        None => Library::ours(),
+        Some(file) => Library::stage("ours", file, None),
+    }
+}
+
+fn matrix(args: &Args) -> Result<bool, String> {
+    let vendor = vendor::locate()?;
+    matrix::write(&our_library(args)?, &upstream_library(&vendor)?, &vendor)
+}
+
+/// Says `yes:` or `no:`, and what.
+fn probe(args: &Args) -> Result<(), String> {
+    let (Some(library), [kind, name]) = (&args.library, args.asked.as_slice()) else {
+        return Err(args::USAGE.to_owned());
+    };
+    match matrix::probe(library, kind, name) {
+        Ok(what) => println!("yes: {what}"),
+        Err(why) => println!("no: {why}"),
+    }
+    Ok(())
 }
 
 /// The programs of a run, compiled.
@@ -138,11 +166,7 @@ fn judge(args: &Args) -> Result<bool, String> {
     let nothing_known = KnownFailures::default();
     for role in roles {
         let ours = *role == "ours";
-        let library = match (ours, &args.library) {
-            (false, _) => upstream_library(&vendor)?,
-            (true, None) => Library::ours()?,
-            (true, Some(file)) => Library::stage("ours", file, None)?,
-        };
+        let library = if ours { our_library(args)? } else { upstream_library(&vendor)? };
         let include = if ours { args.include.clone().or(library.include.clone()) } else { None };
         let library = Library { include, ..library };
         let names = selected(cases.programs.keys().cloned().collect(), args);
