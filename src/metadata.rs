@@ -17,6 +17,9 @@ pub const USER_ID: &[u8] = b"User-Id";
 /// The peer's address.
 pub const PEER_ADDRESS: &[u8] = b"Peer-Address";
 
+/// What only this side can say of a connection: a peer that sends such a property isn't believed.
+pub const OF_THIS_SIDE: [&[u8]; 3] = [SOURCE_FD, USER_ID, PEER_ADDRESS];
+
 /// An immutable map from names to values. Names are compared byte for byte, case included.
 ///
 /// There is one per connection, so it is kept compact: all entries stand one behind the other in one allocation.

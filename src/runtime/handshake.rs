@@ -1,6 +1,6 @@
 //! What a socket's options mean for the handshake, and what is learnt in it.
 
-use crate::metadata::Metadata;
+use crate::metadata::{self, Metadata};
 use crate::options::{MechanismKind, Options};
 use crate::security::curve::{self, keys::SecretKey};
 use crate::security::null::Null;
@@ -73,12 +73,11 @@ fn mechanism(options: &Options) -> Box<dyn Mechanism> {
 /// The properties of the messages that will come (man page `zmq_msg_gets`), and the descriptor for `ZMQ_SRCFD`.
 pub fn metadata(peer: &Peer, stream: &Stream) -> Arc<Metadata> {
     let mut builder = Metadata::builder();
-    // The first of a name counts: no peer can claim another address.
     let address = stream.peer_address();
     if !address.is_empty() {
-        builder.insert(b"Peer-Address", address.as_bytes());
+        builder.insert(metadata::PEER_ADDRESS, address.as_bytes());
     }
-    builder.insert(b"__fd", stream.as_raw_fd().to_string().as_bytes());
+    builder.insert(metadata::SOURCE_FD, stream.as_raw_fd().to_string().as_bytes());
     for (name, value) in &peer.properties {
         builder.insert(name, value);
     }

@@ -117,7 +117,7 @@ impl Listener {
             tcp::mark(&socket, options)?;
             tcp::tune(&socket, options)?;
         }
-        let stream = Stream::new(socket);
+        let stream = Stream::accepted(socket, Some(&peer));
         let stream = match &self.websocket {
             Some(websocket) => stream.with_websocket(websocket.clone()),
             None => stream,

@@ -18,6 +18,8 @@ use super::{Scheme, WebSocket};
 #[derive(Debug)]
 pub struct Stream {
     socket: Socket,
+    /// The peer's address, as the system forgets it when the peer has gone, though what the peer has sent can still be read. Not for ipc.
+    peer: Option<SocketAddr>,
     /// For `ws://` and `wss://`.
     websocket: Option<Arc<WebSocket>>,
     /// For `wss://`.
@@ -26,7 +28,13 @@ pub struct Stream {
 
 impl Stream {
     pub(super) fn new(socket: Socket) -> Self {
-        Self { socket, websocket: None, tls: None }
+        let peer = socket.peer_addr().ok();
+        Self::accepted(socket, peer.as_ref())
+    }
+
+    /// One that was accepted from a peer, if there is one.
+    pub(super) fn accepted(socket: Socket, peer: Option<&SockAddr>) -> Self {
+        Self { socket, peer: peer.and_then(SockAddr::as_socket), websocket: None, tls: None }
     }
 
     /// The same for a WebSocket.
@@ -120,10 +128,13 @@ impl Stream {
         self.socket.local_addr().map(|name| self.name_of(&name)).unwrap_or_default()
     }
 
-    /// The peer's end, as an endpoint; empty when the system doesn't know it (any more). The end of an ipc
-    /// connection that connected has no name: `ipc://`.
+    /// The peer's end, as an endpoint. The end of an ipc connection that connected has no name: `ipc://`. Empty when the system doesn't
+    /// know it.
     pub fn remote_endpoint(&self) -> String {
-        self.socket.peer_addr().map(|name| self.name_of(&name)).unwrap_or_default()
+        match self.peer {
+            Some(peer) => self.name_of(&peer.into()),
+            None => self.socket.peer_addr().map(|name| self.name_of(&name)).unwrap_or_default(),
+        }
     }
 
     fn name_of(&self, name: &SockAddr) -> String {
@@ -133,17 +144,17 @@ impl Stream {
         }
     }
 
-    /// The message property `Peer-Address`: the peer's address without a port, or for ipc
-    /// `localhost:uid:gid:pid`. Empty when the peer has gone already.
+    /// The message property `Peer-Address`: the peer's address without a port, or for ipc `localhost:uid:gid:pid`. Empty without a peer.
     pub fn peer_address(&self) -> String {
-        let Ok(name) = self.socket.peer_addr() else { return String::new() };
-        match name.as_socket() {
-            Some(address) => host_of(&address),
-            None if name.is_unix() => match getsockopt(&self.socket, PeerCredentials) {
+        if let Some(peer) = &self.peer {
+            return host_of(peer);
+        }
+        match self.socket.peer_addr() {
+            Ok(name) if name.is_unix() => match getsockopt(&self.socket, PeerCredentials) {
                 Ok(peer) => format!("localhost:{}:{}:{}", peer.uid(), peer.gid(), peer.pid()),
                 Err(_) => "localhost".to_owned(),
             },
-            None => String::new(),
+            _ => String::new(),
         }
     }
 }

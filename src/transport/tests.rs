@@ -275,6 +275,28 @@ fn ends_have_names() {
 }
 
 #[test]
+fn a_peer_that_has_gone_keeps_its_name() {
+    let listener = bind("tcp://127.0.0.1:*", &options()).unwrap();
+    let address = listener.endpoint().strip_prefix("tcp://").unwrap();
+    let gone = std::net::TcpStream::connect(address).unwrap();
+    let name = gone.local_addr().unwrap();
+    let here = connect(listener.endpoint(), &options()).unwrap();
+    // A reset: `getpeername` says `ENOTCONN` afterwards, though what was sent before can still be read.
+    socket2::SockRef::from(&gone).set_linger(Some(std::time::Duration::ZERO)).unwrap();
+    drop(gone);
+    let theirs = accept(&listener, &options());
+    assert_eq!(
+        (theirs.peer_address(), theirs.remote_endpoint()),
+        ("127.0.0.1".to_owned(), format!("tcp://{name}"))
+    );
+    let there = accept(&listener, &options());
+    socket2::SockRef::from(&here).set_linger(Some(std::time::Duration::ZERO)).unwrap();
+    let endpoint = here.local_endpoint();
+    drop(here);
+    assert_eq!((there.peer_address(), there.remote_endpoint()), ("127.0.0.1".to_owned(), endpoint));
+}
+
+#[test]
 fn a_tcp_address_is_bound_once() {
     let listener = bind("tcp://127.0.0.1:*", &options()).unwrap();
     let endpoint = listener.endpoint().to_owned();

@@ -8,6 +8,7 @@ use super::properties;
 use super::{HandshakeEvent, ProtocolError};
 use crate::error::Error;
 use crate::message::Message;
+use crate::metadata;
 use crate::options::SocketType;
 use std::collections::{BTreeMap, HashSet};
 
@@ -175,7 +176,7 @@ impl Negotiation {
         body
     }
 
-    /// Takes the properties that a peer sent in READY or INITIATE.
+    /// Takes the properties that a peer sent in READY or INITIATE. Those that are for this side to say aren't kept.
     ///
     /// # Errors
     /// [`Error::Protocol`] if they are malformed, [`Error::Invalid`] if the peer's socket type doesn't go with ours.
@@ -183,7 +184,9 @@ impl Negotiation {
         for property in properties::parse(bytes) {
             let (name, value) = property?;
             self.learn(name, value)?;
-            self.peer.properties.push((name.to_vec(), value.to_vec()));
+            if !metadata::OF_THIS_SIDE.contains(&name) {
+                self.peer.properties.push((name.to_vec(), value.to_vec()));
+            }
         }
         Ok(())
     }
@@ -193,7 +196,7 @@ impl Negotiation {
     /// # Errors
     /// [`super::error::code::ZAP_INVALID_METADATA`] if the properties are malformed.
     pub fn zap_user(&mut self, user_id: &[u8], metadata: &[u8]) -> Result<(), ProtocolError> {
-        self.zap_properties.push((b"User-Id".to_vec(), user_id.to_vec()));
+        self.zap_properties.push((metadata::USER_ID.to_vec(), user_id.to_vec()));
         for property in properties::parse(metadata) {
             let learnt = property.and_then(|(name, value)| {
                 self.learn(name, value)?;

@@ -396,12 +396,12 @@ fn flags_count_inside_the_box_only() {
         assert_eq!(world.server.recv_all().unwrap(), [&b"first"[..], b"second"]);
     }
     // An unknown command is dropped, a PING is answered.
-    let unknown = peer.curve.message(4, b"\x04WHATever");
+    let unknown = peer.curve.message(2, b"\x04WHATever");
     peer.send_message(&unknown);
-    let ping = peer.curve.message(4, b"\x04PING\0\0hello");
+    let ping = peer.curve.message(2, b"\x04PING\0\0hello");
     peer.send_message(&ping);
     let (flags, pong) = peer.recv();
-    assert_eq!((flags, peer.curve.received(&pong)), (0, (4, b"\x04PONGhello".to_vec())));
+    assert_eq!((flags, peer.curve.received(&pong)), (0, (2, b"\x04PONGhello".to_vec())));
     world.go_on();
 }
 

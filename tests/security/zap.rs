@@ -199,6 +199,27 @@ fn a_peer_cannot_claim_what_the_handler_says() {
 }
 
 #[test]
+fn a_peer_cannot_claim_it_where_nobody_is_asked() {
+    for domain in ["", "D"] {
+        let world = World::with_domain(Mechanism::Null, domain, |_| {});
+        let claims = [
+            property("Socket-Type", b"DEALER"),
+            property("User-Id", b"root"),
+            property("Peer-Address", b"10.0.0.1"),
+            property("__fd", b"0"),
+            property("X-other", b"value"),
+        ];
+        let body = [b"\x05READY".to_vec(), claims.concat()].concat();
+        let mut stream = dial(&world.endpoint);
+        stream.write_all(&[greeting(), frame(4, &body)].concat()).unwrap();
+        world.watch.wait_for(ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
+        stream.write_all(&frame(0, b"hello")).unwrap();
+        let (_, values) = recv_properties(&world.server, &["User-Id", "Peer-Address", "X-other"]);
+        assert_eq!(values, [None, Some("127.0.0.1".to_owned()), Some("value".to_owned())]);
+    }
+}
+
+#[test]
 fn without_a_handler_each_mechanism_does_what_its_options_say() {
     use Mechanism::{Null, Plain};
     for (mechanism, domain, enforced, let_in) in [
