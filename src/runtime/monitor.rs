@@ -8,7 +8,7 @@ use super::socket::Socket;
 use crate::error::{Error, Result};
 use crate::message::Message;
 use crate::options::SocketType;
-use crate::transport::{Scheme, Stream, parse_endpoint};
+use crate::transport::{Scheme, Stream, check_protocol, parse_endpoint};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -159,7 +159,8 @@ impl Active {
 /// `zmq_socket_monitor` and `zmq_socket_monitor_versioned`; no endpoint: end it.
 ///
 /// Errors: `ETERM`; `EINVAL` for events that version 1 can't express, a bad endpoint, a type other than PAIR, PUB and PUSH;
-/// `EPROTONOSUPPORT` for a transport other than inproc; what making and binding a socket says.
+/// `EPROTONOSUPPORT` for a transport other than inproc, `ENOCOMPATPROTO` for one that the
+/// watched socket can't have either; what making and binding a socket says.
 pub fn monitor(
     socket: &mut Socket,
     endpoint: Option<&str>,
@@ -176,6 +177,7 @@ pub fn monitor(
         return Ok(());
     };
     let (scheme, name) = parse_endpoint(endpoint)?;
+    check_protocol(scheme, socket.kind)?;
     if scheme != Scheme::Inproc {
         return Err(Error::ProtocolNotSupported);
     }

@@ -40,7 +40,7 @@ const WORKERS: usize = 20;
 /// Cases that one process runs.
 const PORTION: usize = 12;
 /// How patient the first run is, and those of what differed.
-const PATIENCE: [u32; 3] = [1, 5, 20];
+const PATIENCE: [u32; 3] = [1, 4, 10];
 
 /// The argument that makes this program the process with a library.
 const CHILD: &str = "--child";

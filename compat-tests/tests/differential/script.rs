@@ -661,7 +661,6 @@ pub fn join_group(socket: &Socket, group: &str) -> Outcome {
 }
 
 /// `zmq_ctx_shutdown` of the test's context.
-#[allow(dead_code)]
 pub fn shutdown(test: &Test) -> Outcome {
     call!(test, ctx_shutdown(test.context()))
 }

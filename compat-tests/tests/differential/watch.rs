@@ -1,7 +1,5 @@
 //! Monitors: the events of a socket as lines.
 
-#![allow(dead_code)] // until monitors are a subject
-
 use std::ffi::{CString, c_int};
 use std::time::{Duration, Instant};
 
@@ -127,7 +125,11 @@ fn value_of(name: &str, value: u64) -> String {
         | "BIND_FAILED"
         | "ACCEPT_FAILED"
         | "CLOSE_FAILED"
-        | "HANDSHAKE_FAILED_NO_DETAIL" => errno_name(value as c_int),
+        | "HANDSHAKE_FAILED_NO_DETAIL" => match value as c_int {
+            // It depends on who was quicker.
+            libc::EPIPE | libc::ECONNRESET => "EPIPE or ECONNRESET".to_owned(),
+            value => errno_name(value),
+        },
         "HANDSHAKE_FAILED_PROTOCOL" => format!("{value:#x}"),
         _ => value.to_string(),
     }

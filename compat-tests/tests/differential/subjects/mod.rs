@@ -3,6 +3,7 @@
 mod balance;
 mod endpoints;
 mod marks;
+mod monitor;
 mod subscriptions;
 mod wire;
 
@@ -10,8 +11,15 @@ use crate::Case;
 
 /// All cases.
 pub fn all() -> Vec<Case> {
-    [endpoints::cases(), balance::cases(), marks::cases(), subscriptions::cases(), wire::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        endpoints::cases(),
+        balance::cases(),
+        marks::cases(),
+        monitor::cases(),
+        subscriptions::cases(),
+        wire::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
