@@ -4,9 +4,12 @@
 //! thread is closing it. So a socket isn't reached by its address but by the number of a cell and the cell's
 //! generation: looking it up and locking it is safe whatever C does, and a handle of an earlier generation is an
 //! error each time.
+//!
+//! The pointer is one of the addresses that belong to the cell, a different one for each generation (see [`addresses`]).
 
 use super::socket::Socket;
 use crate::error::{Error, Result};
+use crate::sys::addresses;
 use crate::sys::biased::{BiasedGuard, BiasedMutex};
 use crate::sys::fork::{self, ForkLock};
 use std::collections::VecDeque;
@@ -14,13 +17,19 @@ use std::ops::{Deref, DerefMut};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// The addresses of a cell. It is a compromise: they are only reserved, but count for `RLIMIT_AS`, and in how large a process looks.
+const SPAN: usize = 1 << 16;
+/// The addresses of one generation: as far apart as what `malloc` returns.
+const STEP: usize = 16;
 /// Generations that a handle can tell apart.
-pub const GENERATIONS: u32 = 1 << 17;
+const GENERATIONS: u32 = (SPAN / STEP) as u32;
 /// Cells at most.
-pub const CELLS: u32 = 1 << 22;
+const CELLS: u32 = 1 << 22;
 /// The first block of cells has this many, each further one twice as many as the one before.
 const FIRST_BLOCK: u32 = 64;
 const BLOCKS: usize = 17;
+/// A cell isn't used again while fewer than this many wait for that, so that stale handles stay recognisable for longer.
+const RESTING: usize = 64;
 
 struct Slot {
     generation: u32,
@@ -36,7 +45,14 @@ struct Cell {
 /// Instead of a fork generation: inherited, and closed in the child.
 const CLOSED_IN_CHILD: u32 = u32::MAX;
 
-static BLOCK_TABLE: [OnceLock<Box<[Cell]>>; BLOCKS] = [const { OnceLock::new() }; BLOCKS];
+/// Cells, and the addresses that stand for them.
+struct Block {
+    /// Of the first cell; the others' follow.
+    addresses: usize,
+    cells: Box<[Cell]>,
+}
+
+static BLOCK_TABLE: [OnceLock<Block>; BLOCKS] = [const { OnceLock::new() }; BLOCKS];
 static FREE: ForkLock<Free> = ForkLock::new(Free { cells: VecDeque::new(), made: 0 });
 
 /// First in, first out, so that a number comes back as late as possible.
@@ -59,42 +75,94 @@ pub struct SocketGuard {
     slot: BiasedGuard<'static, Slot>,
 }
 
+/// The block that a cell is in, and its place there.
 #[inline]
-fn cell(index: u32) -> Option<&'static Cell> {
+fn place(index: u32) -> Option<(usize, usize)> {
     let shifted = index.checked_add(FIRST_BLOCK)?;
     let block = (shifted / FIRST_BLOCK).ilog2();
-    let first = FIRST_BLOCK << block;
-    BLOCK_TABLE.get(block as usize)?.get()?.get((shifted - first) as usize)
+    Some((block as usize, (shifted - (FIRST_BLOCK << block)) as usize))
+}
+
+#[inline]
+fn cell(index: u32) -> Option<&'static Cell> {
+    let (block, offset) = place(index)?;
+    BLOCK_TABLE.get(block)?.get()?.cells.get(offset)
+}
+
+impl Block {
+    fn new(number: usize) -> Result<Self> {
+        let count = FIRST_BLOCK << number;
+        let addresses = addresses::readable(count as usize * SPAN)?;
+        let cell = |_| Cell {
+            slot: BiasedMutex::new(Slot { generation: 1, socket: None }),
+            forks: AtomicU32::new(fork::generation()),
+        };
+        Ok(Self { addresses, cells: (0..count).map(cell).collect() })
+    }
+}
+
+impl Free {
+    /// A cell for a new socket.
+    fn take(&mut self) -> Result<u32> {
+        if self.cells.len() <= RESTING
+            && let Ok(index) = self.make()
+        {
+            return Ok(index);
+        }
+        self.cells.pop_front().ok_or(Error::TooManyFiles)
+    }
+
+    /// A cell that was never used.
+    fn make(&mut self) -> Result<u32> {
+        let index = self.made;
+        let (number, _) = place(index).filter(|_| index < CELLS).ok_or(Error::TooManyFiles)?;
+        let block = BLOCK_TABLE.get(number).ok_or(Error::TooManyFiles)?;
+        if block.get().is_none() {
+            let made = Block::new(number)?;
+            // Nobody else makes any: who is here holds the lock on what is free.
+            block.get_or_init(|| made);
+        }
+        self.made += 1;
+        Ok(index)
+    }
 }
 
 impl SocketRef {
-    /// Puts a socket into a cell. `EMFILE` when there are none left.
+    /// Puts a socket into a cell. `EMFILE` when there are none left, nor address space for more.
     pub fn new(make: impl FnOnce(SocketRef) -> Box<Socket>) -> Result<Self> {
-        let index = {
-            let mut free = FREE.lock();
-            // Kept waiting for a while, so that stale handles stay recognisable for longer.
-            if free.cells.len() > 64 || free.made >= CELLS {
-                free.cells.pop_front().ok_or(Error::TooManyFiles)?
-            } else {
-                free.made += 1;
-                free.made - 1
-            }
-        };
-        let block = ((index + FIRST_BLOCK) / FIRST_BLOCK).ilog2();
-        BLOCK_TABLE.get(block as usize).ok_or(Error::TooManyFiles)?.get_or_init(|| {
-            let count = FIRST_BLOCK << block;
-            let cell = |_| Cell {
-                slot: BiasedMutex::new(Slot { generation: 1, socket: None }),
-                forks: AtomicU32::new(fork::generation()),
-            };
-            (0..count).map(cell).collect()
-        });
+        let index = FREE.lock().take()?;
         let cell = cell(index).ok_or(Error::TooManyFiles)?;
         cell.forks.store(fork::generation(), Ordering::Relaxed);
         let mut slot = cell.slot.lock().ok_or(Error::TooManyFiles)?;
         let this = Self { index, generation: slot.generation };
         slot.socket = Some(make(this));
         Ok(this)
+    }
+
+    /// The address that stands for this socket: never null, a multiple of 16, and readable for as long as the process lives.
+    pub fn address(self) -> Option<usize> {
+        let (block, offset) = place(self.index)?;
+        let block = BLOCK_TABLE.get(block)?.get()?;
+        Some(block.addresses + offset * SPAN + self.generation as usize * STEP)
+    }
+
+    /// What stands at an address; the inverse of [`address`](Self::address). Any number may be asked about.
+    #[inline]
+    pub fn at(address: usize) -> Option<Self> {
+        // Nearly every program gets by with the first block.
+        Self::within(0, address).or_else(|| (1..BLOCKS).find_map(|block| Self::within(block, address)))
+    }
+
+    #[inline]
+    fn within(number: usize, address: usize) -> Option<Self> {
+        let block = BLOCK_TABLE.get(number)?.get()?;
+        let offset = address.wrapping_sub(block.addresses);
+        let count = (FIRST_BLOCK as usize) << number;
+        if offset >= count * SPAN || !offset.is_multiple_of(STEP) {
+            return None;
+        }
+        let first = count as u32 - FIRST_BLOCK;
+        Some(Self { index: first + (offset / SPAN) as u32, generation: (offset % SPAN / STEP) as u32 })
     }
 
     /// Enters the socket. `ENOTSOCK` if it has gone, `EDEADLK` if this thread is inside already, `ETERM` in a child of `fork` that has
@@ -174,5 +242,40 @@ impl DerefMut for SocketGuard {
     #[inline]
     fn deref_mut(&mut self) -> &mut Socket {
         self.slot.socket.as_deref_mut().expect("a guard is inside a socket")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_names_its_cell_and_generation_and_nothing_else_does() {
+        // As many cells as three blocks have.
+        let made: Vec<u32> = {
+            let mut free = FREE.lock();
+            (0..7 * FIRST_BLOCK).map(|_| free.make().unwrap()).collect()
+        };
+        let mut seen = std::collections::HashSet::new();
+        for &index in &made {
+            for generation in [0, 1, 2, GENERATIONS - 1] {
+                let named = SocketRef { index, generation };
+                let address = named.address().unwrap();
+                assert_eq!(SocketRef::at(address), Some(named));
+                assert!(address.is_multiple_of(16) && address < 1 << 47);
+                assert!(seen.insert(address));
+                assert_eq!(SocketRef::at(address + 8), None);
+            }
+        }
+        for (number, block) in BLOCK_TABLE.iter().enumerate().take(3) {
+            let block = block.get().unwrap();
+            let end = block.addresses + block.cells.len() * SPAN;
+            assert_ne!(SocketRef::at(end - STEP), SocketRef::at(end));
+            assert_eq!(SocketRef::within(number, end), None);
+            assert_eq!(SocketRef::within(number, block.addresses - STEP), None);
+        }
+        for address in [0, 16, usize::MAX, usize::MAX - 15] {
+            assert_eq!(SocketRef::at(address), None);
+        }
     }
 }

@@ -103,6 +103,7 @@ impl Socket {
         self.options.last_endpoint = name.clone().into_bytes();
         self.endpoints.push(Endpoint { name: name.clone(), what: What::Listener(id) });
         io.post(IoCommand::Listen(Box::new(Listen { id, listener, endpoint: name, owner })));
+        self.ring_user_fd();
         Ok(())
     }
 
@@ -168,6 +169,7 @@ impl Socket {
         self.endpoints.push(Endpoint { name: endpoint.to_owned(), what: What::Session(id, attached) });
         io.post(IoCommand::Connect(Box::new(Connect { id, connector, owner, pipe: end_and_link })));
         self.settle();
+        self.ring_user_fd();
         Ok(attached)
     }
 
@@ -189,7 +191,16 @@ impl Socket {
         let socket = socket.map(Box::new);
         io.post(IoCommand::Datagrams { id, socket, owner, pipe: (theirs, link) });
         self.settle();
+        self.ring_user_fd();
         Ok(pipe)
+    }
+
+    /// `ZMQ_FD` is readable after a bind or connect of anything but inproc, as upstream's is, until `ZMQ_EVENTS` is read: a connect may have made
+    /// the socket writable, and an event loop hears of that by its descriptor only.
+    fn ring_user_fd(&self) {
+        if self.mailbox.has_user_fd() {
+            self.mailbox.notify();
+        }
     }
 
     fn connect_inproc(&mut self, endpoint: &str, name: &str) -> Result<PipeId> {

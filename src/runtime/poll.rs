@@ -60,9 +60,15 @@ type Watches = SmallVec<[Watch; FEW]>;
 ///
 /// `EINTR`; `ETERM`, `ENOTSOCK` for any socket among the items.
 pub fn poll<I: Item>(items: &mut [I], timeout: i64, mask: Option<&sigset_t>) -> Result<usize> {
+    // Descriptors first: one may be the `ZMQ_FD` of a socket, which goes quiet when that is asked for its events.
+    let mut fds = descriptors(items)?;
+    if !fds.is_empty() {
+        sys::poll(&mut fds, Some(Duration::ZERO))?;
+    }
     let found = look(items, timeout == 0)?;
-    if found > 0 || timeout == 0 {
-        return finish(items, mask);
+    if found > 0 || timeout == 0 || fds.iter().any(|fd| fd.revents != 0) {
+        let_signals_through(mask)?;
+        return report(items, &fds);
     }
     let deadline = u64::try_from(timeout).ok().map(|ms| time::deadline(Duration::from_millis(ms)));
     poll_slowly(items, deadline, mask)

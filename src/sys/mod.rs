@@ -15,6 +15,7 @@
 //! | `thread_token` | tells threads apart | the thread pointer |
 //! | [`sockopt`] | when a socket counts as readable | `SO_RCVLOWAT` |
 //! | [`datagrams`] | many datagrams in one call | `sendmmsg`(2), `recvmmsg`(2) |
+//! | [`addresses`] | addresses that can be read, for handles | `mmap`(2) |
 //! | [`descriptor`] | descriptors that the program hands over | `getsockopt`(2) |
 //! | [`timerfd`] | a precise timer that is a descriptor | `timerfd_create`(2) |
 //! | [`time`] | a monotonic clock | `clock_gettime`(2) |
@@ -22,6 +23,7 @@
 //! A wait never outlasts the arrival of a signal: it ends with "interrupted" even if the handler was installed with
 //! `SA_RESTART`, since programs rely on `EINTR`.
 
+pub mod addresses;
 pub mod bell;
 pub mod biased;
 pub mod datagrams;

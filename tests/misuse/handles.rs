@@ -242,6 +242,24 @@ fn what_is_no_socket_is_enotsock_everywhere() {
     all_fail(ON_SOCKETS_BUT_NULL, &handles, socket_errnos);
 }
 
+/// Programs tell sockets from objects of their own by the tag at the beginning of those, so what a handle leads to is read.
+#[test]
+fn a_handle_leads_to_memory_that_can_be_read() {
+    let context = Context::new();
+    let sockets: Vec<_> = (0..200).map(|_| context.socket(ZMQ_DEALER)).collect();
+    let handles: Vec<_> = sockets.iter().map(|socket| socket.handle()).collect();
+    let look = || {
+        for handle in &handles {
+            assert!(handle.addr().is_multiple_of(16));
+            // SAFETY: what this test is about: it may be read, and holds no pointer or tag that a program might take for its own.
+            assert_eq!(unsafe { handle.cast::<[u64; 2]>().read() }, [0, 0]);
+        }
+    };
+    look();
+    drop(sockets);
+    look();
+}
+
 #[test]
 fn what_is_no_context_is_efault_everywhere() {
     let zoo = Zoo::new();

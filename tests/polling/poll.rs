@@ -229,6 +229,41 @@ fn the_descriptor_of_a_socket_tells_of_what_comes_after_a_poll() {
     }
 }
 
+#[test]
+fn the_descriptor_of_a_socket_beside_the_socket_tells_what_it_had_to_tell() {
+    let context = Context::new();
+    let pull = context.socket(ZMQ_PULL);
+    let fd = pull.get(ZMQ_FD);
+    for timeout in [0, 10_000] {
+        pull.bind("tcp");
+        let mut items = [pull.item(IN), descriptor(fd, IN)];
+        assert_eq!(poll(&mut items, timeout), Ok(1));
+        assert_eq!((items[0].revents, items[1].revents), (0, IN));
+        assert_eq!(poll(&mut items, 0), Ok(0), "asking the socket has made it quiet");
+    }
+}
+
+#[test]
+fn the_descriptor_of_a_socket_is_readable_after_bind_and_connect() {
+    let context = Context::new();
+    for kind in [ZMQ_PULL, ZMQ_PUSH, ZMQ_DEALER, ZMQ_SUB, ZMQ_PUB] {
+        let socket = context.socket(kind);
+        let fd = socket.get(ZMQ_FD);
+        let is_readable = || poll(&mut [descriptor(fd, IN)], 0) == Ok(1);
+        socket.get(ZMQ_EVENTS);
+        assert!(!is_readable());
+        for act in [
+            |socket: &Socket| drop(socket.bind("tcp")),
+            |socket: &Socket| socket.connect("tcp://127.0.0.1:1"),
+        ] {
+            act(&socket);
+            assert!(is_readable());
+            socket.get(ZMQ_EVENTS);
+            assert!(!is_readable());
+        }
+    }
+}
+
 extern "C" fn handler(_signal: c_int) {}
 
 #[test]
