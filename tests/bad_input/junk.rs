@@ -1,11 +1,12 @@
 //! Junk on a listening port.
 
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use zmq::ffi::constants::{
-    ZMQ_BACKLOG, ZMQ_DEALER, ZMQ_HANDSHAKE_IVL, ZMQ_MAXMSGSIZE, ZMQ_PULL, ZMQ_PUSH, ZMQ_RCVTIMEO, ZMQ_ROUTER,
-    ZMQ_XPUB,
+    ZMQ_BACKLOG, ZMQ_DEALER, ZMQ_HANDSHAKE_IVL, ZMQ_IN_BATCH_SIZE, ZMQ_MAXMSGSIZE, ZMQ_PULL, ZMQ_PUSH,
+    ZMQ_RCVTIMEO, ZMQ_ROUTER, ZMQ_XPUB,
 };
 
 use crate::support::{Context, Socket};
@@ -92,6 +93,42 @@ fn commands_that_are_none_are_passed_over() {
     }
     say(&mut stream, &frame(0, b"still here"));
     assert_eq!(bystanders.pull.recv().as_deref(), Ok(&b"still here"[..]));
+}
+
+/// The I/O thread does handshakes itself, and what it reads in small pieces comes faster than it reads.
+#[test]
+fn a_handshake_without_end_keeps_nobody_from_theirs() {
+    let _alone = alone();
+    watch_for_panics();
+    let context = Context::new();
+    let (flooded, pull) = (context.socket(ZMQ_PULL), context.socket(ZMQ_PULL));
+    flooded.set(ZMQ_IN_BATCH_SIZE, 64).expect("an option");
+    let endpoint = pull.bind_tcp();
+    let mut flood = dial(&flooded.bind_tcp());
+    // A command of 2 GiB.
+    say(&mut flood, &[greeting(), vec![6], (1_u64 << 31).to_be_bytes().to_vec()].concat());
+    let (over, sent) = (AtomicBool::new(false), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::SeqCst) && sent.load(Ordering::SeqCst) < 1 << 31 {
+                let count = flood.write(&[0; 64 * 1024]).expect("the server reads on");
+                sent.fetch_add(count, Ordering::SeqCst);
+            }
+        });
+        let mut outcomes = Vec::new();
+        for _ in 0..5 {
+            let mut stream = dial(&endpoint);
+            say(&mut stream, &conversation(b"hello"));
+            outcomes.push(pull.recv());
+            let before = sent.load(Ordering::SeqCst);
+            while sent.load(Ordering::SeqCst) == before {
+                std::thread::yield_now();
+            }
+        }
+        over.store(true, Ordering::SeqCst);
+        assert_eq!(outcomes, vec![Ok(b"hello".to_vec()); 5]);
+    });
+    assert_no_panics();
 }
 
 #[test]

@@ -151,6 +151,12 @@ impl ReadHalf {
         self.dry =
             count < wanted && !connection.hung_up.load(Ordering::Relaxed) && !connection.stream.has_more();
         self.large = in_place;
+        // What isn't decoded in this round counts too: a sender that is quicker than this reader must not keep it here.
+        if in_place {
+            *budget = budget.saturating_sub(count / LARGE_COST);
+        } else if !matches!(self.stage, ReadStage::Open { .. }) {
+            *budget = budget.saturating_sub(cost(count));
+        }
         if !in_place {
             self.buffer.filled(count);
         } else if let ReadStage::Open { decoder, outbound, replies } = &mut self.stage
@@ -158,7 +164,7 @@ impl ReadHalf {
             && !connection.is_deaf()
         {
             check_reply(replies, &message)?;
-            *budget = budget.saturating_sub(cost(message.len()));
+            *budget = budget.saturating_sub(1);
             deliver(connection, outbound, message);
         }
         Ok(Ok(()))
