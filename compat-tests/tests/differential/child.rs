@@ -7,7 +7,7 @@ use crate::Case;
 use crate::api::Api;
 use crate::script::Test;
 
-/// Seconds that a script may take, times its patience, up to four.
+/// Seconds that a script may take, times its patience, up to six.
 const LIMIT: u32 = 15;
 
 /// What begins the lines that say which case follows, and how it ended.
@@ -32,7 +32,7 @@ pub fn run(library: &Path, patience: u32, cases: &[Case]) -> Result<(), String> 
         let folder = std::env::temp_dir().join(format!("differential-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
-        let end = in_child(LIMIT * patience.min(4), || (case.run)(&Test::new(api, patience, &folder)));
+        let end = in_child(LIMIT * patience.min(6), || (case.run)(&Test::new(api, patience, &folder)));
         let _ = std::fs::remove_dir_all(&folder);
         println!("{END}{end}");
     }

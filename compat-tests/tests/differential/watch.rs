@@ -100,7 +100,20 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// The names of the events that come until it is quiet.
+    /// The events up to the first one of that name.
+    pub fn names_until(&self, name: &str) -> String {
+        let deadline = Instant::now() + self.reader.test.limit();
+        let mut lines = Vec::new();
+        while let Some(event) = self.next(deadline.saturating_duration_since(Instant::now())) {
+            lines.push(event.line);
+            if event.name == name {
+                break;
+            }
+        }
+        lines.join(", ")
+    }
+
+    /// The events that come until it is quiet.
     pub fn names(&self) -> String {
         let events = std::iter::from_fn(|| self.next(self.reader.test.quiet()));
         events.map(|event| event.line).collect::<Vec<_>>().join(", ")
