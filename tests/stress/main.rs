@@ -5,6 +5,7 @@
 mod closing;
 mod draft;
 mod flow;
+mod setups;
 mod shared;
 #[path = "../sockets/support.rs"]
 mod support;

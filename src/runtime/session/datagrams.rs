@@ -30,6 +30,8 @@ impl Session {
         });
         self.connection = Some(connection.clone());
         self.open = true;
+        // It isn't announced to the group: callers that wait leave the receiving to the I/O thread. A caller that has the connections reads them
+        // when it waits, and what it does in between may take longer than the kernel has room for datagrams.
         if let Some(pipe) = link.pipe() {
             let connection = Arc::downgrade(&connection);
             owner.mailbox.post(Command::Connected { pipe, connection, metadata: None });
