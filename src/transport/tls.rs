@@ -37,6 +37,7 @@ pub(super) const MAX_RECORD: usize = 5 + 16 * 1024 + 2048;
 /// How many empty buffers are kept.
 const KEPT: usize = 8;
 
+/// Never waited for: who finds them taken does without, and so does a child of `fork` whose parent had them taken.
 static BUFFERS: Mutex<Vec<Box<[u8]>>> = Mutex::new(Vec::new());
 
 /// One end of a TLS connection, without its descriptor.
@@ -298,19 +299,20 @@ impl RawBuffer {
     /// Room for one read, when it is empty.
     fn room(&mut self) -> &mut [u8] {
         (self.start, self.end) = (0, 0);
-        self.bytes
-            .get_or_insert_with(|| BUFFERS.lock().pop().unwrap_or_else(|| vec![0; BATCH].into_boxed_slice()))
+        self.bytes.get_or_insert_with(|| {
+            let kept = BUFFERS.try_lock().and_then(|mut kept| kept.pop());
+            kept.unwrap_or_else(|| vec![0; BATCH].into_boxed_slice())
+        })
     }
 
     /// Gives the memory back if it is empty, so that an idle connection has none.
     fn release(&mut self) {
         if self.is_empty()
             && let Some(bytes) = self.bytes.take()
+            && let Some(mut kept) = BUFFERS.try_lock()
+            && kept.len() < KEPT
         {
-            let mut kept = BUFFERS.lock();
-            if kept.len() < KEPT {
-                kept.push(bytes);
-            }
+            kept.push(bytes);
         }
     }
 }

@@ -39,7 +39,8 @@ struct Batch {
     offset: usize,
 }
 
-/// Batches that nobody uses now, for an idle socket has none.
+/// Batches that nobody uses now, for an idle socket has none. Never waited for: who finds them taken does without, and so does a child of `fork`
+/// whose parent had them taken.
 #[allow(clippy::vec_box)] // moved as a pointer, not as two kilobytes
 static BATCHES: Mutex<Vec<Box<Batch>>> = Mutex::new(Vec::new());
 /// How many of them are kept.
@@ -47,7 +48,7 @@ const KEPT: usize = 2;
 
 impl Batch {
     fn new() -> Box<Self> {
-        BATCHES.lock().pop().unwrap_or_else(|| {
+        BATCHES.try_lock().and_then(|mut kept| kept.pop()).unwrap_or_else(|| {
             Box::new(Self {
                 bytes: vec![0; BATCH * MAX_DATAGRAM].into_boxed_slice(),
                 incoming: [Incoming::default(); BATCH],
@@ -59,9 +60,10 @@ impl Batch {
     }
 
     fn release(self: Box<Self>) {
-        let mut batches = BATCHES.lock();
-        if batches.len() < KEPT {
-            batches.push(self);
+        if let Some(mut kept) = BATCHES.try_lock()
+            && kept.len() < KEPT
+        {
+            kept.push(self);
         }
     }
 
@@ -449,5 +451,24 @@ impl Sender {
 fn tell_room(connection: &Connection) {
     if let Some(pipe) = connection.link.pipe() {
         connection.mailbox.post(Command::Room(pipe));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn batches_are_not_waited_for() {
+        // As a child of `fork` finds them, if another thread of its parent had them.
+        let taken = BATCHES.lock();
+        let (done, outcome) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            Batch::new().release();
+            done.send(()).unwrap();
+        });
+        assert_eq!(outcome.recv_timeout(Duration::from_secs(20)), Ok(()));
+        drop(taken);
     }
 }

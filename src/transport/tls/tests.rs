@@ -673,6 +673,21 @@ fn versions_one_point_two_and_three() {
     }
 }
 
+#[test]
+fn buffers_are_not_waited_for() {
+    // As a child of `fork` finds them, if another thread of its parent had them.
+    let taken = BUFFERS.lock();
+    let (done, outcome) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut buffer = RawBuffer::default();
+        assert_eq!(buffer.room().len(), BATCH);
+        buffer.release();
+        done.send(()).unwrap();
+    });
+    assert_eq!(outcome.recv_timeout(PATIENCE), Ok(()));
+    drop(taken);
+}
+
 impl Stream {
     fn tls_is_handshaking(&self) -> bool {
         self.tls().is_some_and(|tls| tls.state.lock().session.is_handshaking())
