@@ -2,8 +2,10 @@
 
 mod balance;
 mod endpoints;
+mod malformed;
 mod marks;
 mod monitor;
+mod routing;
 mod subscriptions;
 mod wire;
 
@@ -18,6 +20,8 @@ pub fn all() -> Vec<Case> {
         monitor::cases(),
         subscriptions::cases(),
         wire::cases(),
+        routing::cases(),
+        malformed::cases(),
     ]
     .into_iter()
     .flatten()
