@@ -58,6 +58,10 @@ pub(super) struct ReadHalf {
 
 impl ReadHalf {
     pub(super) fn drive(&mut self, connection: &Arc<Connection>, budget: usize) -> Next {
+        // The buffer may still hold what came together with the mistake; decoding that again would make something else of it.
+        if connection.is_over() {
+            return Next::Wait;
+        }
         match self.advance(connection, budget) {
             Ok(next) => {
                 self.buffer.release();
