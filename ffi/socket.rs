@@ -65,8 +65,9 @@ fn send(socket: SocketRef, message: &mut Message, flags: c_int) -> Result<c_int>
 pub unsafe extern "C" fn zmq_socket(context: *mut c_void, socket_type: c_int) -> *mut c_void {
     call(|| {
         let context = context::context(context)?;
-        let kind = SocketType::from_raw(socket_type).ok_or(Error::Invalid)?;
-        context.socket(kind).map(handle::from_socket)
+        let kind = SocketType::from_raw(socket_type);
+        let refusal = if context.is_terminating() { Error::Terminated } else { Error::Invalid };
+        context.socket(kind.ok_or(refusal)?).map(handle::from_socket)
     })
 }
 

@@ -597,9 +597,9 @@ impl Socket {
         self.pattern.find_peer(routing_id)
     }
 
-    /// `zmq_join` and `zmq_leave`.
+    /// `zmq_join` and `zmq_leave`. They say the same when the context is being terminated, as upstream.
     pub fn join(&mut self, group: &[u8], joined: bool) -> Result<()> {
-        self.process()?;
+        self.process_commands();
         with_pattern!(self, join, group, joined)?;
         self.settle();
         Ok(())

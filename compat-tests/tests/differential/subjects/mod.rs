@@ -6,6 +6,8 @@ mod malformed;
 mod marks;
 mod monitor;
 mod routing;
+#[allow(unsafe_code)]
+mod states;
 mod subscriptions;
 mod wire;
 
@@ -21,6 +23,7 @@ pub fn all() -> Vec<Case> {
         subscriptions::cases(),
         wire::cases(),
         routing::cases(),
+        states::cases(),
         malformed::cases(),
     ]
     .into_iter()
