@@ -55,19 +55,19 @@ pub fn codec(
     (from_peer, received): (&[u8; 16], u64),
 ) -> Codec {
     Codec {
-        seal: Some(Box::new(Sealer { stream: Stream::new(key, to_peer), last: sent })),
-        unseal: Some(Box::new(Unsealer { stream: Stream::new(key, from_peer), last: received })),
+        seal: Some(Box::new(Sealer { direction: Direction::new(key, to_peer), last: sent })),
+        unseal: Some(Box::new(Unsealer { direction: Direction::new(key, from_peer), last: received })),
     }
 }
 
 /// One direction of a connection.
-struct Stream {
+struct Direction {
     key: SharedKey,
     prefix: [u8; 16],
     short: KeyStreams,
 }
 
-impl Stream {
+impl Direction {
     fn new(key: &SharedKey, prefix: &[u8; 16]) -> Self {
         Self { key: key.clone(), prefix: *prefix, short: KeyStreams::new(&key.stream_key(prefix)) }
     }
@@ -75,7 +75,7 @@ impl Stream {
 
 /// The sending direction.
 struct Sealer {
-    stream: Stream,
+    direction: Direction,
     last: u64,
 }
 
@@ -112,7 +112,7 @@ impl Sealer {
     /// Encrypts flags and body, which are `size` bytes, and completes the rest of the frame.
     #[inline]
     fn seal_short(&mut self, nonce: u64, size: usize, frame: &mut [u8; BOX_AT + SHORT]) {
-        let [mac_key, stream @ ..] = &self.stream.short.of(nonce);
+        let [mac_key, stream @ ..] = &self.direction.short.of(nonce);
         for (byte, key) in frame[BOX_AT..].iter_mut().zip(stream.as_flattened()) {
             *byte ^= key;
         }
@@ -133,14 +133,14 @@ impl Sealer {
         out.extend_from_slice(parts[0]);
         out.extend_from_slice(parts[1]);
         let (head, sealed) = out[start..].split_at_mut(BOX_AT);
-        let mac = self.stream.key.seal_in_place(&counted(&self.stream.prefix, nonce), sealed);
+        let mac = self.direction.key.seal_in_place(&counted(&self.direction.prefix, nonce), sealed);
         head[MAC_AT..].copy_from_slice(&mac);
     }
 }
 
 /// The receiving direction.
 struct Unsealer {
-    stream: Stream,
+    direction: Direction,
     last: u64,
 }
 
@@ -175,7 +175,7 @@ impl Unsealer {
 
     #[inline]
     fn open_short(&mut self, parts: &Parts<'_>, out: &mut Message) -> Result<u8, ProtocolError> {
-        let [mac_key, stream @ ..] = &self.stream.short.of(parts.nonce);
+        let [mac_key, stream @ ..] = &self.direction.short.of(parts.nonce);
         if crypto_onetimeauth_verify(parts.mac, parts.sealed, mac_key).is_err() {
             return refused(code::CRYPTOGRAPHIC);
         }
@@ -201,8 +201,8 @@ impl Unseal for Unsealer {
         let mut message =
             Message::with_size(ALIGNED - 1 + parts.sealed.len()).map_err(ProtocolError::silent)?;
         let plain = &mut message.data_mut()[ALIGNED - 1..];
-        let nonce = counted(&self.stream.prefix, parts.nonce);
-        if !self.stream.key.open_into(&nonce, parts.mac, parts.sealed, plain) {
+        let nonce = counted(&self.direction.prefix, parts.nonce);
+        if !self.direction.key.open_into(&nonce, parts.mac, parts.sealed, plain) {
             return refused(code::CRYPTOGRAPHIC);
         }
         let flags = sealed_flags(plain[0]);
@@ -218,11 +218,11 @@ impl Unseal for Unsealer {
             let flags = self.open_short(&Parts { nonce, mac, sealed }, &mut message)?;
             return Ok((flags, message));
         }
-        let (mac, nonce) = (*mac, counted(&self.stream.prefix, nonce));
+        let (mac, nonce) = (*mac, counted(&self.direction.prefix, nonce));
         let Some(data) = frame.data_mut().get_mut(BOX_AT..) else {
             return Err(ProtocolError::silent(Error::OutOfMemory));
         };
-        if !self.stream.key.open_in_place(&nonce, &mac, data) {
+        if !self.direction.key.open_in_place(&nonce, &mac, data) {
             return refused(code::CRYPTOGRAPHIC);
         }
         let flags = sealed_flags(data[0]);
