@@ -131,12 +131,18 @@ pub fn receive_trains(socket: BorrowedFd<'_>) -> Result<()> {
 
 /// The size of a train's datagrams, if the message is one.
 fn segment_of(header: &libc::msghdr) -> usize {
-    // SAFETY: the header's ancillary data are what the kernel has written to a live `Control`.
-    let Some(message) = (unsafe { libc::CMSG_FIRSTHDR(header).as_ref() }) else { return 0 };
-    if (message.cmsg_level, message.cmsg_type) != (libc::SOL_UDP, libc::UDP_GRO) {
+    // SAFETY: the header says where its ancillary data are, and how many bytes of them the kernel has written: to a live `Control`.
+    let message = unsafe { libc::CMSG_FIRSTHDR(header) };
+    if message.is_null() {
         return 0;
     }
-    // SAFETY: that kind of message carries an int.
+    // SAFETY: not null, so a whole header is there, aligned as `Control` is.
+    let (level, kind) = unsafe { ((*message).cmsg_level, (*message).cmsg_type) };
+    if (level, kind) != (libc::SOL_UDP, libc::UDP_GRO) {
+        return 0;
+    }
+    // SAFETY: that kind of message carries an int, for which a `Control` has room. (The pointer is the one to all of the data, not
+    // one to the header alone.)
     let size = unsafe { libc::CMSG_DATA(message).cast::<libc::c_int>().read_unaligned() };
     usize::try_from(size).unwrap_or(0)
 }
