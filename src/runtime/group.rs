@@ -120,6 +120,8 @@ impl Group {
     pub fn remove(&self, fd: RawFd, token: u64) {
         // It may never have been watched.
         let _ = self.epoll.delete(fd);
+        // Left there, it would keep the group, and the group it. Nobody leaves it there from now on; see `push_ready`.
+        self.ready.lock().retain(|left| left.token != token);
         let mut slots = self.connections.lock();
         if let Some(slot) = slots.slots.get_mut(token as usize)
             && slot.take().is_some()
@@ -150,7 +152,13 @@ impl Group {
 
     /// Leaves a connection for whoever watches to go on with.
     pub fn push_ready(&self, connection: Arc<Connection>) {
-        self.ready.lock().push_back(connection);
+        let mut ready = self.ready.lock();
+        // One that is being closed is over before it is removed.
+        if connection.is_over() {
+            return;
+        }
+        ready.push_back(connection);
+        drop(ready);
         // Sequentially consistent, as in `give_back` and `wait_alone`: either they see that there is something, or it is seen here that the
         // I/O thread watches, or that a caller sleeps.
         if !self.has_ready.swap(true, Ordering::SeqCst) {

@@ -121,6 +121,8 @@ pub struct Connect {
 /// How others reach an I/O thread.
 pub struct IoHandle {
     commands: Mutex<Vec<IoCommand>>,
+    /// The thread takes no more commands. Changes under their lock.
+    ended: AtomicBool,
     notified: AtomicBool,
     waker: Waker,
     registry: mio::Registry,
@@ -134,7 +136,14 @@ pub struct IoHandle {
 impl IoHandle {
     /// Asks the thread to do something.
     pub fn post(&self, command: IoCommand) {
-        self.commands.lock().push(command);
+        let mut commands = self.commands.lock();
+        if self.ended.load(Ordering::Relaxed) {
+            // The command may keep this handle, so it mustn't be kept here.
+            drop(commands);
+            return;
+        }
+        commands.push(command);
+        drop(commands);
         if !self.notified.swap(true, Ordering::SeqCst) {
             // It can only fail if the eventfd has gone, with the thread.
             let _ = self.waker.wake();
@@ -192,6 +201,7 @@ pub fn spawn(index: usize, options: &ContextOptions) -> Result<(Arc<IoHandle>, s
     let poll = Poll::new()?;
     let handle = Arc::new(IoHandle {
         commands: Mutex::default(),
+        ended: AtomicBool::new(false),
         notified: AtomicBool::new(false),
         waker: Waker::new(poll.registry(), WAKER)?,
         registry: poll.registry().try_clone()?,
@@ -250,6 +260,12 @@ impl IoThread {
             }
             self.contained(Self::keep_time);
         }
+        // Whoever was inside a socket when another thread closed it may still post something.
+        let mut commands = self.handle.commands.lock();
+        self.handle.ended.store(true, Ordering::Relaxed);
+        let left = std::mem::take(&mut *commands);
+        drop(commands);
+        drop(left);
     }
 
     /// A panic is a bug of ours. It costs the session or the connection that it happened in, which catch it themselves, and in no case the
