@@ -35,6 +35,9 @@ const EVENTS: usize = 64;
 /// The epoll token of the mailbox's descriptor.
 const MAILBOX: u64 = u64::MAX;
 
+/// Nanoseconds that `catch_up` waits for the I/O thread: a few times of what it takes to read some subscriptions.
+const LONGEST_CATCHING_UP: u64 = 50_000;
+
 /// See the module's text.
 pub struct Group {
     epoll: Epoll,
@@ -55,6 +58,8 @@ pub struct Group {
     tracked: AtomicBool,
     /// A caller sleeps on the epoll now.
     waiting: AtomicBool,
+    /// The I/O thread is at work on what the epoll has told it.
+    driven: AtomicBool,
     /// How often a caller has used the group while lent.
     uses: AtomicU32,
     has_wait_fd: AtomicBool,
@@ -86,6 +91,7 @@ impl Group {
             changing: Mutex::new(()),
             tracked: AtomicBool::new(false),
             waiting: AtomicBool::new(false),
+            driven: AtomicBool::new(false),
             uses: AtomicU32::new(0),
             has_wait_fd: AtomicBool::new(false),
             open: AtomicUsize::new(0),
@@ -200,6 +206,18 @@ impl Group {
         self.work_off(budget).0
     }
 
+    /// As `drive_now`, and what the I/O thread is reading at this moment is there afterwards, too, unless it takes long.
+    pub fn catch_up(&self, budget: usize) {
+        self.drive_now(budget);
+        if self.driven.load(Ordering::SeqCst) {
+            let until = time::monotonic_ns() + LONGEST_CATCHING_UP;
+            while self.driven.load(Ordering::SeqCst) && time::monotonic_ns() < until {
+                // It may want this processor.
+                std::thread::yield_now();
+            }
+        }
+    }
+
     /// Whether there was something, and whether there may be more.
     fn work_off(&self, budget: usize) -> (bool, bool) {
         let mut events = [Event::EMPTY; EVENTS];
@@ -222,7 +240,9 @@ impl Group {
     /// As `drive_now`, for the I/O thread, which comes back for what is left.
     pub fn drive_for_io_thread(&self) {
         // Whether the epoll is readable is no measure: the mailbox's descriptor may have been left readable, and is for callers only.
+        self.driven.store(true, Ordering::SeqCst);
         let (_, more) = self.work_off(IO_BUDGET);
+        self.driven.store(false, Ordering::SeqCst);
         self.io.post_if(more && !self.is_lent(), || IoCommand::DriveGroup(self.token));
     }
 

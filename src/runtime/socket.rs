@@ -57,6 +57,8 @@ pub struct Socket {
     has_streams: bool,
     /// When a caller wrote to a connection last.
     last_write: u64,
+    /// When `hear_subscribers` has looked last (`time::tick`).
+    heard: u64,
     commands: Vec<Command>,
     notices: Vec<Notice>,
 }
@@ -95,6 +97,7 @@ impl Socket {
             stream: None,
             has_streams: false,
             last_write: 0,
+            heard: 0,
             commands: Vec::new(),
             notices: Vec::new(),
         }
@@ -380,10 +383,28 @@ impl Socket {
     /// One part, without waiting. The message's `more` flag is as the caller has set it.
     #[inline]
     pub fn send(&mut self, message: &mut Message) -> Result<()> {
+        if matches!(self.kind, SocketType::Pub | SocketType::XPub | SocketType::Radio) {
+            self.hear_subscribers();
+        }
         with_pattern!(self, send, message)?;
         self.settle();
         self.sent = true;
         Ok(())
+    }
+
+    /// Reads the subscriptions that have arrived, so that whoever subscribes and then sees to it that something is published gets it. The I/O thread may be
+    /// later than the caller, who hears of the latter over another socket. Once in each tick of the clock, so that it costs a fast publisher nothing.
+    #[inline]
+    fn hear_subscribers(&mut self) {
+        let Some(group) = &self.group else { return };
+        let now = time::tick();
+        if now != self.heard {
+            self.heard = now;
+            group.clone().catch_up(CALLER_BUDGET);
+            if self.mailbox.has_commands() {
+                self.process_commands();
+            }
+        }
     }
 
     /// How many messages were received since the last wait, if nothing was sent meanwhile; long ones count for several. In the middle

@@ -11,6 +11,15 @@ pub fn monotonic_ns() -> u64 {
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
+/// A number that changes with every tick of the kernel's clock (1 to 10 ms), and costs a quarter of what the time costs.
+#[inline]
+pub fn tick() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `now` can be written. Where there is no such clock it stays zero, which is a tick that never ends.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &mut now) };
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
 /// The point `timeout` from now, in the nanoseconds of [`monotonic_ns`].
 pub fn deadline(timeout: Duration) -> u64 {
     monotonic_ns().saturating_add(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX))

@@ -18,6 +18,36 @@ fn long_subscriptions_arrive() {
     }
 }
 
+fn tick() -> (i64, i64) {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: it can be written.
+    assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &mut now) }, 0);
+    (now.tv_sec, now.tv_nsec)
+}
+
+/// As with upstream, where both take the same way through the I/O threads: who subscribes, and then has something published, gets it.
+#[test]
+fn a_subscription_that_has_arrived_counts_for_what_is_published_next() {
+    for _ in 0..50 {
+        let context = Context::new();
+        let (xpub, sub) = (context.socket(ZMQ_XPUB), context.socket(ZMQ_SUB));
+        let endpoint = xpub.bind_tcp();
+        sub.set_bytes(ZMQ_SUBSCRIBE, b"first").unwrap();
+        sub.connect(&endpoint).unwrap();
+        assert_eq!(xpub.recv().unwrap(), b"\x01first");
+        // Both sides know their connection now, and the publisher looks once in each tick of the clock.
+        xpub.send(b"first").unwrap();
+        assert_eq!(sub.recv().unwrap(), b"first");
+        let sent = tick();
+        while tick() == sent {
+            std::thread::yield_now();
+        }
+        sub.set_bytes(ZMQ_SUBSCRIBE, b"second").unwrap();
+        xpub.send(b"second").unwrap();
+        assert_eq!(sub.recv().unwrap(), b"second");
+    }
+}
+
 #[test]
 fn a_hello_message_comes_first_even_from_a_socket_that_is_never_asked() {
     let context = Context::new();
