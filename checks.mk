@@ -3,6 +3,7 @@
 # make loom      every order of the steps of the lock-free parts      make valgrind  memcheck, and leaks at exit
 # make asan      AddressSanitizer over the tests (nightly)            make miri      undefined behaviour (nightly with miri)
 # make tsan      ThreadSanitizer over the tests (nightly)           make fuzz      what peers send, for FUZZ_SECONDS each (nightly)
+# make test-programs   programs that were built for libzmq: pyzmq's tests, czmq, cppzmq (Debian)
 #
 # Each has a target folder of its own, so that none makes the others' stale.
 
@@ -15,7 +16,11 @@ THREADED = --lib --test stress --test sockets --test polling --test sessions --t
 # A few at a time: instrumented code is slow, and handshakes have their time.
 FEW = -- --test-threads=3
 
-.PHONY: loom asan tsan valgrind miri fuzz
+.PHONY: test-programs loom asan tsan valgrind miri fuzz
+
+test-programs: library
+	@scripts/deps.sh c network programs
+	@scripts/test-programs.sh
 
 loom:
 	RUSTFLAGS="--cfg loom" $(CARGO) test --release --lib --target-dir target/loom loom_

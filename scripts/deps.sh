@@ -9,6 +9,7 @@
 #   peers    other programs that speak ZeroMQ, and what runs them
 #   proxies  the SOCKS5 proxies that tests connect through
 #   browser  the browser that tests talk to
+#   programs what scripts/test-programs.sh runs on the library
 #   network  what makes network namespaces and the interfaces in them
 set -euo pipefail
 
@@ -44,6 +45,14 @@ for what in "$@"; do
             need dante-server test -x /usr/sbin/danted
             ;;
         browser) need chromium command -v chromium ;;
+        programs)
+            need python3-zmq /usr/bin/python3 -c 'import zmq.tests'
+            need python3-pytest /usr/bin/python3 -c 'import pytest'
+            need python3-tornado /usr/bin/python3 -c 'import tornado'
+            need python3-gevent /usr/bin/python3 -c 'import gevent'
+            need libczmq-dev test -f /usr/include/czmq.h
+            need cppzmq-dev test -f /usr/include/zmq_addon.hpp
+            ;;
         network)
             need iproute2 command -v ip
             need util-linux command -v unshare
