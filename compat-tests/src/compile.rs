@@ -161,6 +161,7 @@ impl Compiler {
         // A function that the library lacks fails the cases that call it, not the programs that name it: upstream's
         // helpers name more than most programs need.
         command.arg("-Wl,--unresolved-symbols=ignore-all");
+        command.arg("-Wl,--wrap=UnityDefaultTestRun"); // see support/unity_control.c
         check(&mut command)?;
         fs::rename(&fresh, &program).map_err(|e| e.to_string())?;
         Ok(program)
