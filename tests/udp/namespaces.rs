@@ -323,8 +323,8 @@ fn a_device_can_be_demanded() {
 }
 
 #[test]
-fn without_a_route_datagrams_are_lost_until_there_is_one() {
-    in_two_namespaces("without_a_route_datagrams_are_lost_until_there_is_one", |here, there| {
+fn datagrams_without_a_route_end_nothing_and_later_ones_arrive() {
+    in_two_namespaces("datagrams_without_a_route_end_nothing_and_later_ones_arrive", |here, there| {
         let context = Context::new();
         let (radio, dish) = (context.socket(ZMQ_RADIO), context.socket(ZMQ_DISH));
         // An address that the machine hasn't got as yet.
@@ -339,9 +339,9 @@ fn without_a_route_datagrams_are_lost_until_there_is_one() {
         dish.set(ZMQ_RCVTIMEO, 50).expect("an option");
         let arrived = (0..100).find_map(|_| {
             publish(&radio, "g", b"found").expect("sent");
-            hear(&dish).ok()
+            // Those of the early ones that the I/O thread hasn't come to before may arrive, too.
+            hear(&dish).ok().filter(|message| *message != ("g".to_owned(), b"lost".to_vec()))
         });
-        // None of the early ones waited for the route.
         assert_eq!(arrived, heard("g", "found").ok());
     });
 }
