@@ -35,7 +35,7 @@ asan:
 # is quicker, a sender or the I/O thread, and the I/O thread or a new route; here it's the wrong one.
 TOO_SLOW = --skip a_sender_that_never_waits_is_told_when_its_mark_is_reached --skip without_a_route_datagrams_are_lost_until_there_is_one
 tsan:
-	RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
+	RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer --cfg tsan" \
 	TSAN_OPTIONS="suppressions=$(CURDIR)/scripts/tsan.supp die_after_fork=0 allocator_may_return_null=1" \
 	$(CARGO) $(NIGHTLY) test --no-fail-fast --target $(HOST) --target-dir target/tsan $(THREADED) $(FEW) $(TOO_SLOW)
 

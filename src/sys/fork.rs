@@ -58,13 +58,31 @@ pub struct ForkLock<T> {
     registered: AtomicBool,
 }
 
+#[cfg(not(tsan))]
+fn take<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Who has to wait gets the lock within std, which ThreadSanitizer can't see into; who tries gets it here.
+#[cfg(tsan)]
+fn take<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    use std::sync::TryLockError;
+    loop {
+        match lock.try_lock() {
+            Ok(guard) => return guard,
+            Err(TryLockError::Poisoned(error)) => return error.into_inner(),
+            Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+        }
+    }
+}
+
 trait Holdable: Sync {
     fn hold(&'static self) -> Box<dyn Any>;
 }
 
 impl<T: Send + 'static> Holdable for ForkLock<T> {
     fn hold(&'static self) -> Box<dyn Any> {
-        Box::new(self.inner.lock().unwrap_or_else(PoisonError::into_inner))
+        Box::new(take(&self.inner))
     }
 }
 
@@ -81,7 +99,7 @@ impl<T: Send + 'static> ForkLock<T> {
         if !self.registered.load(Ordering::Acquire) {
             self.register();
         }
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        take(&self.inner)
     }
 
     #[cold]

@@ -176,7 +176,12 @@ fn a_sender_without_peers_goes_on_with_each_new_connection() {
     for way in WAYS {
         let context = Context::new();
         let place = Place::new(way);
-        let (push, endpoint) = place.bound(&context, ZMQ_PUSH);
+        let push = place.server(&context, ZMQ_PUSH);
+        let endpoint = place.endpoint();
+        // A few messages fill each connection; the rest of the time the sender waits.
+        push.set(ZMQ_SNDBUF, 2048).expect("an int");
+        push.set(ZMQ_SNDHWM, 2).expect("an int");
+        push.bind(&endpoint).expect("it is free");
         let (done, over) = (AtomicU32::new(0), AtomicBool::new(false));
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -191,6 +196,7 @@ fn a_sender_without_peers_goes_on_with_each_new_connection() {
                     for turn in 0..25 {
                         let pull = place.client(&context, ZMQ_PULL);
                         pull.set(ZMQ_RCVHWM, 2).expect("an int");
+                        pull.set(ZMQ_RCVBUF, 2048).expect("an int");
                         pull.connect(&endpoint).expect("it is bound");
                         assert_eq!(pull.recv().as_deref(), Ok(&b"x"[..]), "{way:?}, turn {turn}");
                     }
