@@ -171,10 +171,16 @@ fn sent(t: &Test, kind: i32, peer: i32) {
         };
         show!(t, ["{size} bytes"], sent);
         let _ = s.events();
-        show!(t, ["the peer sees"], bare.read());
         if kind == zmq::STREAM && size == 0 {
+            // The reference ends the pipe in several steps, each of which a call on the socket has to take.
+            for _ in 0..10 {
+                t.settle();
+                let _ = s.events();
+            }
+            show!(t, ["the peer sees"], bare.read());
             return;
         }
+        show!(t, ["the peer sees"], bare.read());
     }
     if kind == zmq::REP {
         bare.send(&[frame(1, b"a"), frame(1, b"b"), frame(1, b""), frame(0, b"request")].concat());
