@@ -1,6 +1,6 @@
 //! Our library and the reference library in two processes, talking to each other: every pair of socket types, either library on either
 //! side, tcp, ipc, ws and wss, each mechanism, all sizes, and again after either side was killed.
-//! And our library with programs that have another one: pyzmq with the libzmq that it brings, and JeroMQ.
+//! And our library with programs that have another one: pyzmq with the libzmq that it brings, JeroMQ, and the crate zeromq.
 //!
 //! `cargo test --test interop -- [--list] [TEXT]...` runs the scenarios whose name contains one of the texts. `INTEROP_OURS=FILE` takes that library in the place of ours.
 
@@ -20,6 +20,7 @@ mod scenario;
 mod security;
 mod tls;
 mod wire;
+mod zmq_rs;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match args.as_slice() {
         [flag, library] if flag == PEER => peer::run(Path::new(library)).map(|()| true),
+        [flag] if flag == partner::ZMQ_RS => zmq_rs::run().map(|()| true),
         _ => drive(&args),
     };
     match outcome {

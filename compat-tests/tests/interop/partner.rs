@@ -11,6 +11,9 @@ const PYZMQ: &str = "pyzmq==27.1.0";
 /// Where Debian's package libjeromq-java puts it.
 const JEROMQ: &str = "/usr/share/java/jeromq.jar";
 
+/// The argument that makes this program a peer by the crate `zeromq`.
+pub const ZMQ_RS: &str = "--zmq-rs";
+
 /// See the module's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Partner {
@@ -20,6 +23,8 @@ pub enum Partner {
     Pyzmq,
     /// ZeroMQ in Java. Debian's is 0.3.6, which speaks ZMTP 2.0.
     Jeromq,
+    /// The crate `zeromq`: ZMTP 3.0, with the mechanism NULL.
+    ZmqRs,
 }
 
 impl Partner {
@@ -29,18 +34,28 @@ impl Partner {
             Self::Reference => "reference",
             Self::Pyzmq => "pyzmq",
             Self::Jeromq => "jeromq",
+            Self::ZmqRs => "zmq.rs",
         }
     }
 
-    /// Whether it handles a megabyte so slowly that a few are enough.
-    pub fn is_slow(self) -> bool {
-        self != Self::Reference
+    /// How long messages to and from it are at most: Python takes its time over a megabyte, and the
+    /// crate was still busy decoding one after 20 s, on the sockets that receive from several peers.
+    pub fn longest(self) -> usize {
+        match self {
+            Self::Reference => usize::MAX,
+            Self::Pyzmq | Self::Jeromq => 1 << 20,
+            Self::ZmqRs => 65_537,
+        }
     }
 
     /// Makes the program, and returns the command that starts it.
     pub fn prepare(self) -> Result<Vec<OsString>, String> {
         let own = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/peers").join(name);
         match self {
+            Self::ZmqRs => {
+                let program = std::env::current_exe().map_err(|e| e.to_string())?;
+                Ok(vec![program.into(), ZMQ_RS.into()])
+            }
             Self::Reference => library_peer(&reference_library()?),
             Self::Pyzmq => Ok(vec![pyzmq()?.into(), "-u".into(), own("peer.py").into()]),
             Self::Jeromq => {

@@ -160,6 +160,13 @@ impl Scenario {
         }
         add(Partner::Jeromq, &orders(&ZMTP_2), &["tcp"], Mechanism::Null, &[Messages]);
         add(Partner::Jeromq, &dealer_router, &["tcp"], Mechanism::Null, &[Reconnection]);
+        add(
+            Partner::ZmqRs,
+            &orders(&SECURED[..STABLE_SECURED]),
+            &["tcp", "ipc"],
+            Mechanism::Null,
+            &[Messages],
+        );
         all
     }
 
@@ -213,7 +220,7 @@ impl Scenario {
             credentials,
             fault: None,
             certificates,
-            longest: if self.partner.is_slow() { 1 << 20 } else { usize::MAX },
+            longest: self.partner.longest(),
         };
         if self.subject == Subject::Refusal {
             return refusals(&mut wire);
@@ -298,8 +305,9 @@ fn payloads(wire: &Wire) -> Vec<Vec<Frame>> {
     };
     let single: Vec<_> =
         SIZES.iter().filter(|size| **size <= wire.longest).map(|size| vec![frame(*size)]).collect();
-    let multipart: Vec<_> =
-        MULTIPART.iter().map(|sizes| sizes.iter().map(|size| frame(*size)).collect()).collect();
+    let short_enough = |sizes: &&&[usize]| sizes.iter().all(|size| *size <= wire.longest);
+    let multipart = MULTIPART.iter().filter(short_enough);
+    let multipart: Vec<_> = multipart.map(|sizes| sizes.iter().map(|size| frame(*size)).collect()).collect();
     if SIDES.iter().any(|side| wire.kind(*side).is_single()) { single } else { [single, multipart].concat() }
 }
 
