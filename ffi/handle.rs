@@ -17,7 +17,7 @@ pub fn from_socket(socket: SocketRef) -> *mut c_void {
 ///
 /// # Errors
 /// [`Error::NotSocket`]
-#[inline]
+#[inline(always)]
 pub fn socket(handle: *const c_void) -> Result<SocketRef> {
     SocketRef::at(handle.addr()).ok_or(Error::NotSocket)
 }

@@ -147,13 +147,22 @@ impl SocketRef {
     }
 
     /// What stands at an address; the inverse of [`address`](Self::address). Any number may be asked about.
-    #[inline]
+    #[inline(always)]
     pub fn at(address: usize) -> Option<Self> {
         // Nearly every program gets by with the first block.
-        Self::within(0, address).or_else(|| (1..BLOCKS).find_map(|block| Self::within(block, address)))
+        match Self::within(0, address) {
+            Some(found) => Some(found),
+            None => Self::at_slowly(address),
+        }
     }
 
-    #[inline]
+    #[cold]
+    #[inline(never)]
+    fn at_slowly(address: usize) -> Option<Self> {
+        (1..BLOCKS).find_map(|block| Self::within(block, address))
+    }
+
+    #[inline(always)]
     fn within(number: usize, address: usize) -> Option<Self> {
         let block = BLOCK_TABLE.get(number)?.get()?;
         let offset = address.wrapping_sub(block.addresses);

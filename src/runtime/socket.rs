@@ -57,6 +57,8 @@ pub struct Socket {
     has_streams: bool,
     /// When a caller wrote to a connection last.
     last_write: u64,
+    /// It is of a type that publishes: its peers subscribe.
+    publishes: bool,
     /// When `hear_subscribers` has looked last (`time::tick`).
     heard: u64,
     commands: Vec<Command>,
@@ -97,6 +99,7 @@ impl Socket {
             stream: None,
             has_streams: false,
             last_write: 0,
+            publishes: matches!(kind, SocketType::Pub | SocketType::XPub | SocketType::Radio),
             heard: 0,
             commands: Vec::new(),
             notices: Vec::new(),
@@ -383,7 +386,7 @@ impl Socket {
     /// One part, without waiting. The message's `more` flag is as the caller has set it.
     #[inline]
     pub fn send(&mut self, message: &mut Message) -> Result<()> {
-        if matches!(self.kind, SocketType::Pub | SocketType::XPub | SocketType::Radio) {
+        if self.publishes {
             self.hear_subscribers();
         }
         with_pattern!(self, send, message)?;
@@ -394,7 +397,7 @@ impl Socket {
 
     /// Reads the subscriptions that have arrived, so that whoever subscribes and then sees to it that something is published gets it. The I/O thread may be
     /// later than the caller, who hears of the latter over another socket. Once in each tick of the clock, so that it costs a fast publisher nothing.
-    #[inline]
+    #[inline(never)]
     fn hear_subscribers(&mut self) {
         let Some(group) = &self.group else { return };
         let now = time::tick();
