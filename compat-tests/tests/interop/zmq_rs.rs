@@ -19,6 +19,9 @@ use crate::wire::Kind;
 
 type Errno = i32;
 
+/// What makes a socket of one type.
+type Make = fn(SocketOptions) -> Any;
+
 /// A socket of any type.
 enum Any {
     Req(ReqSocket),
@@ -49,7 +52,7 @@ macro_rules! each {
 
 impl Any {
     fn new(kind: i32, options: SocketOptions) -> Option<Self> {
-        let kinds: [(Kind, fn(SocketOptions) -> Any); 8] = [
+        let kinds: [(Kind, Make); 8] = [
             (Kind::Req, |options| Any::Req(ReqSocket::with_options(options))),
             (Kind::Rep, |options| Any::Rep(RepSocket::with_options(options))),
             (Kind::Dealer, |options| Any::Dealer(DealerSocket::with_options(options))),
