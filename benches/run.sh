@@ -84,7 +84,7 @@ if [ -z "$quick$filter" ] && [ -z "${PIN:-}" ]; then
 # Performance
 
 Written by \`make bench\` on $(date -u +%Y-%m-%d): Linux $(uname -r), $(nproc) CPUs, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1),
-$(rustc --version | cut -d ' ' -f 1,2), $($cc --version | head -n 1). Do not edit by hand.
+$(rustc --version | cut -d ' ' -f 1,2), $($cc --version | head -n 1), the library as of commit $(git rev-parse --short HEAD 2> /dev/null || echo unknown). Do not edit by hand.
 
 One binary, compiled against upstream's header and library (benches/bench.c), runs on either library, in turn, within one run; every figure is the median of
 $runs runs of $BENCH_SECONDS s. *Ratio* is ours / reference. Round trips, set-up and memory are better when smaller, rates when larger. *CPU* is what both sides spend
