@@ -25,7 +25,7 @@ pub const POLLIN: i16 = 1;
 pub const POLLOUT: i16 = 2;
 /// Sends that follow each other more quickly than this (nanoseconds) are a stream, and are written in batches (see
 /// [`super::streams`]).
-const STREAM_GAP: u64 = 10_000;
+const STREAM_GAP: u64 = 60_000;
 /// A message counts once more for each of these that it fills, in bytes.
 const PAGE: usize = 4096;
 
