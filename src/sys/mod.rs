@@ -17,6 +17,7 @@
 //! | [`datagrams`] | many datagrams in one call | `sendmmsg`(2), `recvmmsg`(2) |
 //! | [`addresses`] | addresses that can be read, for handles | `mmap`(2) |
 //! | [`descriptor`] | descriptors that the program hands over | `getsockopt`(2) |
+//! | [`library`] | libraries that are loaded when they are needed | `dlopen`(3) |
 //! | [`timerfd`] | a precise timer that is a descriptor | `timerfd_create`(2) |
 //! | [`time`] | a monotonic clock | `clock_gettime`(2) |
 //!
@@ -33,6 +34,7 @@ pub mod eventfd;
 pub mod fork;
 pub mod futex;
 pub mod handover;
+pub mod library;
 pub mod membarrier;
 mod place;
 pub mod poll;
