@@ -12,11 +12,12 @@ use super::constants::{
 };
 use crate::error::{Error, Result};
 use crate::security::curve::keys::{KEY, SecretKey};
+use crate::transport;
 use crate::z85::{self, KEY_TEXT};
 use zeroize::Zeroizing;
 
-/// What `zmq_has` answers 1 to. The names are those that programs ask for, hence the capitals of WebSocket's.
-const CAPABILITIES: &[&[u8]] = &[b"ipc", b"curve", b"draft", b"WS", b"WSS"];
+/// What `zmq_has` answers 1 to, besides the transports.
+const CAPABILITIES: &[&[u8]] = &[b"curve", b"draft"];
 
 /// The value of errno, as this library sees it (zmq_errno(3)).
 #[unsafe(no_mangle)]
@@ -58,7 +59,7 @@ pub unsafe extern "C" fn zmq_version(major: *mut c_int, minor: *mut c_int, patch
 pub unsafe extern "C" fn zmq_has(capability: *const c_char) -> c_int {
     // SAFETY: the caller passes a string or null.
     let name = unsafe { c_string(capability) };
-    name.is_ok_and(|name| CAPABILITIES.contains(&name)).into()
+    name.is_ok_and(|name| CAPABILITIES.contains(&name) || transport::is_capability(name)).into()
 }
 
 /// Writes `size` bytes, a multiple of 4, as Z85 text with a terminating zero; returns `dest`, or null (zmq_z85_encode(3)).

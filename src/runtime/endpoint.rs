@@ -4,14 +4,15 @@ use super::inproc::{Joined, Party};
 use super::io_thread::{Connect, IoCommand, Listen, SessionId};
 use super::link::{Link, SessionLink};
 use super::monitor::{Endpoints, event};
+use super::session::multicast::Channel;
 use super::socket::Socket;
 use crate::error::{Error, Result};
 use crate::options::SocketType;
 use crate::pattern::Attachment;
-use crate::pipe::{Marks, PipeId, pipe};
+use crate::pipe::{Marks, PipeEnd, PipeId, pipe};
 use crate::transport::udp::Datagrams;
 use crate::transport::{
-    Connector, Listener, Scheme, Unopened, check_protocol, find_endpoint, parse_endpoint,
+    Connector, Kind, Listener, OpenMulticast, Scheme, Unopened, check_protocol, find_endpoint, parse_endpoint,
 };
 use std::os::fd::AsRawFd;
 
@@ -71,7 +72,7 @@ impl Socket {
         self.process()?;
         let (scheme, address) = parse_endpoint(endpoint)?;
         check_protocol(scheme, self.kind)?;
-        if scheme == Scheme::Inproc {
+        if let Kind::Inproc = scheme.kind() {
             let party = Party::new(self.mailbox.clone(), &self.options);
             self.context.inproc.bind(address, party)?;
             self.endpoints.push(Endpoint { name: endpoint.to_owned(), what: What::InprocBound });
@@ -80,8 +81,10 @@ impl Socket {
             let _ = self.process();
             return Ok(());
         }
-        if scheme == Scheme::Udp {
-            return self.open_datagrams(endpoint, address, true).map(drop);
+        match scheme.kind() {
+            Kind::Datagrams => return self.open_datagrams(endpoint, address, true).map(drop),
+            Kind::Multicast(open) => return self.open_multicast(endpoint, address, open).map(drop),
+            Kind::Inproc | Kind::Streams | Kind::Absent => {}
         }
         let owner = self.owner()?;
         let listener = match Listener::bind(scheme, address, &self.options) {
@@ -136,17 +139,13 @@ impl Socket {
         self.process()?;
         let (scheme, address) = parse_endpoint(endpoint)?;
         check_protocol(scheme, self.kind)?;
-        if scheme == Scheme::Inproc {
-            return self.connect_inproc(endpoint, address).map(Some);
+        match scheme.kind() {
+            Kind::Inproc => return self.connect_inproc(endpoint, address).map(Some),
+            Kind::Datagrams => return self.open_datagrams(endpoint, address, false).map(Some),
+            Kind::Multicast(open) => return self.open_multicast(endpoint, address, open),
+            Kind::Streams | Kind::Absent => {}
         }
-        if scheme == Scheme::Udp {
-            return self.open_datagrams(endpoint, address, false).map(Some);
-        }
-        use SocketType::{Dealer, Pub, Req, Sub};
-        let single = matches!(self.kind, Dealer | Sub | Pub | Req);
-        self.endpoints.retain(|known| known.name != endpoint || known.what != What::Ended);
-        if single && self.endpoints.iter().any(|known| known.name == endpoint) {
-            // Connected already; twice would be of no use.
+        if self.is_connected_already(endpoint) {
             return Ok(None);
         }
         let connector = Connector::new(scheme, address, &self.options)?;
@@ -156,10 +155,7 @@ impl Socket {
         let mut attached = None;
         let mut end_and_link = None;
         if !self.options.immediate {
-            let mark = |value: i32| usize::try_from(value).unwrap_or(0);
-            let marks =
-                Marks { send: mark(self.options.sndhwm), receive: mark(self.options.rcvhwm), peer: None };
-            let (ours, theirs) = pipe(marks, self.options.effective_conflate());
+            let (ours, theirs) = self.new_pipe();
             let link = SessionLink::new(io.clone(), id, None);
             let pipe = self.attach_session(ours, Link::Session { link: link.clone(), connection: None });
             attached = Some(pipe);
@@ -179,9 +175,7 @@ impl Socket {
         let owner = self.owner()?;
         let io = owner.group.io.clone();
         let id = io.new_session();
-        let mark = |value: i32| usize::try_from(value).unwrap_or(0);
-        let marks = Marks { send: mark(self.options.sndhwm), receive: mark(self.options.rcvhwm), peer: None };
-        let (ours, theirs) = pipe(marks, self.options.effective_conflate());
+        let (ours, theirs) = self.new_pipe();
         let link = SessionLink::new(io.clone(), id, None);
         // Nobody at the other end can say which groups it has joined.
         let attachment = Attachment { subscribe_to_all: true, locally_initiated: true };
@@ -193,6 +187,48 @@ impl Socket {
         self.settle();
         self.ring_user_fd();
         Ok(pipe)
+    }
+
+    /// A multicast transport, where binding and connecting are the same.
+    fn open_multicast(
+        &mut self,
+        endpoint: &str,
+        address: &str,
+        open: OpenMulticast,
+    ) -> Result<Option<PipeId>> {
+        if self.is_connected_already(endpoint) {
+            return Ok(None);
+        }
+        let channel = Box::new(Channel::new(open(address, &self.options)?, &self.options));
+        let owner = self.owner()?;
+        let io = owner.group.io.clone();
+        let id = io.new_session();
+        let (ours, theirs) = self.new_pipe();
+        let link = SessionLink::direct(io.clone(), id);
+        // Nobody at the other end can say what it has subscribed to.
+        let attachment = Attachment { subscribe_to_all: true, locally_initiated: true };
+        let pipe = self.attach(ours, Link::Session { link: link.clone(), connection: None }, attachment);
+        self.options.last_endpoint = endpoint.as_bytes().to_vec();
+        self.endpoints.push(Endpoint { name: endpoint.to_owned(), what: What::Session(id, Some(pipe)) });
+        io.post(IoCommand::Multicast { id, channel, owner, pipe: (theirs, link) });
+        self.settle();
+        self.ring_user_fd();
+        Ok(Some(pipe))
+    }
+
+    /// A pipe for a session, with the marks that the options say. This end and the session's.
+    fn new_pipe(&self) -> (PipeEnd, PipeEnd) {
+        let mark = |value: i32| usize::try_from(value).unwrap_or(0);
+        let marks = Marks { send: mark(self.options.sndhwm), receive: mark(self.options.rcvhwm), peer: None };
+        pipe(marks, self.options.effective_conflate())
+    }
+
+    /// Whether one of a socket that connects to each peer once is connected there; twice would be of no use.
+    fn is_connected_already(&mut self, endpoint: &str) -> bool {
+        use SocketType::{Dealer, Pub, Req, Sub};
+        let single = matches!(self.kind, Dealer | Sub | Pub | Req);
+        self.endpoints.retain(|known| known.name != endpoint || known.what != What::Ended);
+        single && self.endpoints.iter().any(|known| known.name == endpoint)
     }
 
     /// `ZMQ_FD` is readable after a bind or connect of anything but inproc, as upstream's is, until `ZMQ_EVENTS` is read: a connect may have made
@@ -247,7 +283,7 @@ impl Socket {
         self.process()?;
         let (scheme, address) = parse_endpoint(endpoint)?;
         check_protocol(scheme, self.kind)?;
-        if scheme == Scheme::Inproc {
+        if let Kind::Inproc = scheme.kind() {
             return self.undo_inproc(endpoint, address);
         }
         let known = |name: &str| self.endpoints.iter().any(|endpoint| endpoint.name == name);

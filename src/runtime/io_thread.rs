@@ -7,6 +7,7 @@ use super::connection::{Connection, Failure, IO_BUDGET};
 use super::group::Group;
 use super::listener::ListenerEntry;
 use super::owner::Owner;
+use super::session::multicast::Channel;
 use super::session::{Role, Session, Verdict};
 use super::streams::Streams;
 use crate::error::Result;
@@ -61,6 +62,8 @@ pub enum IoCommand {
         owner: Arc<Owner>,
         pipe: (PipeEnd, Arc<SessionLink>),
     },
+    /// Send to a group, or receive from it.
+    Multicast { id: SessionId, channel: Box<Channel>, owner: Arc<Owner>, pipe: (PipeEnd, Arc<SessionLink>) },
     /// The endpoint was disconnected: end the session, after what is queued was written or the time (ms; negative for ever)
     /// is up.
     StopSession { session: SessionId, linger: i32 },
@@ -321,6 +324,10 @@ impl IoThread {
                 let role = Role::Datagrams(socket.map(|socket| *socket));
                 self.add_session(Session::new(id, owner, role, Some(pipe)), Session::start_datagrams);
             }
+            IoCommand::Multicast { id, channel, owner, pipe } => {
+                let session = Session::new(id, owner, Role::Multicast(channel), Some(pipe));
+                self.add_session(session, Session::start_multicast);
+            }
             IoCommand::StopSession { session, linger } => {
                 self.with_session(session, |session, now| session.disconnect(linger, now));
             }
@@ -330,7 +337,7 @@ impl IoThread {
             }
             IoCommand::Stream(connection) => self.streams.begin(connection),
             IoCommand::Nudge(session) => {
-                self.with_session(session, |session, _| session.nudge());
+                self.with_session(session, Session::nudge);
             }
             IoCommand::Read(connection) => connection.drive_read(false, IO_BUDGET),
             IoCommand::Established { session, connection } => {

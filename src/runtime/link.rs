@@ -118,13 +118,20 @@ pub struct SessionLink {
     pub session: SessionId,
     /// The listener that has accepted its connection, if it didn't connect.
     pub listener: Option<SessionId>,
+    /// The session works at the pipe itself, without a connection, so it hears of all that the socket does there.
+    pub direct: bool,
     pipe: OnceLock<PipeId>,
 }
 
 impl SessionLink {
     /// For a pipe that the socket hasn't taken in yet.
     pub fn new(io: Arc<IoHandle>, session: SessionId, listener: Option<SessionId>) -> Arc<Self> {
-        Arc::new(Self { io, session, listener, pipe: OnceLock::new() })
+        Arc::new(Self { io, session, listener, direct: false, pipe: OnceLock::new() })
+    }
+
+    /// The same for a session that has no connection.
+    pub fn direct(io: Arc<IoHandle>, session: SessionId) -> Arc<Self> {
+        Arc::new(Self { io, session, listener: None, direct: true, pipe: OnceLock::new() })
     }
 
     /// The socket has taken its end in.

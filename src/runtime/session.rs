@@ -5,6 +5,7 @@
 //!
 //! The pipe's end towards the socket is in the connection's halves while that is open, and parked here else.
 
+use self::multicast::Channel;
 use super::connection::{BatchSizes, Connection, Failure};
 use super::handshake;
 use super::io_thread::SessionId;
@@ -33,6 +34,7 @@ mod attempt;
 mod authentication;
 mod datagrams;
 mod ending;
+pub mod multicast;
 mod tunnel;
 
 const MS: u64 = 1_000_000;
@@ -72,6 +74,8 @@ pub enum Role {
     },
     /// It needs none, as datagrams don't.
     Datagrams(Option<Datagrams>),
+    /// Nor does multicast, which it sees to by itself.
+    Multicast(Box<Channel>),
 }
 
 impl Role {
@@ -131,7 +135,7 @@ impl Session {
                 Endpoints::connecting(&connector.remote_endpoint(&owner.options))
             }
             Role::Accept { stream, .. } => stream.as_ref().map(Endpoints::accepted).unwrap_or_default(),
-            Role::Datagrams(_) => Endpoints::default(),
+            Role::Datagrams(_) | Role::Multicast(_) => Endpoints::default(),
         };
         Self {
             id,
@@ -162,7 +166,11 @@ impl Session {
     /// The time of the earliest of what it waits for, in nanoseconds.
     pub fn next_timer(&self) -> Option<u64> {
         let heartbeat = self.heartbeat.as_ref().and_then(|heartbeat| heartbeat.deadline()).map(|at| at * MS);
-        [self.reconnect_at, self.connect_until, self.handshake_until, self.linger_until, heartbeat]
+        let multicast = match &self.role {
+            Role::Multicast(channel) => channel.due(),
+            _ => None,
+        };
+        [self.reconnect_at, self.connect_until, self.handshake_until, self.linger_until, heartbeat, multicast]
             .into_iter()
             .flatten()
             .min()
@@ -173,6 +181,9 @@ impl Session {
         let due = |at: Option<u64>| at.is_some_and(|at| at <= now);
         if due(self.linger_until) {
             return self.end();
+        }
+        if let Role::Multicast(channel) = &self.role {
+            return if due(channel.due()) { self.multicast_ready(now) } else { Verdict::Live };
         }
         if due(self.reconnect_at) {
             self.reconnect_at = None;
@@ -197,7 +208,7 @@ impl Session {
                 Some(stream) => self.connected(stream, now),
                 None => Verdict::Live,
             },
-            Role::Connect { .. } | Role::Datagrams(_) => Verdict::Live,
+            Role::Connect { .. } | Role::Datagrams(_) | Role::Multicast(_) => Verdict::Live,
         }
     }
 
@@ -244,6 +255,9 @@ impl Session {
 
     /// What the I/O thread watches under the session's name has become ready: a handshake's connection, or an attempt.
     pub fn ready(&mut self, event: &Event, now: u64) -> Verdict {
+        if let Role::Multicast(_) = &self.role {
+            return self.multicast_ready(now);
+        }
         if !self.watched {
             return self.attempt_ready(now);
         }
@@ -365,8 +379,11 @@ impl Session {
         Some(Heartbeat::new(config, now / MS))
     }
 
-    /// The socket has done something to the pipe while it didn't know of the connection.
-    pub fn nudge(&mut self) -> Verdict {
+    /// The socket has done something to the pipe while it didn't know of the connection, or there is none.
+    pub fn nudge(&mut self, now: u64) -> Verdict {
+        if let Role::Multicast(_) = &self.role {
+            return self.drive_multicast(now);
+        }
         if let Some(connection) = &self.connection {
             connection.drive_write(false);
             connection.drive_read(false, super::connection::IO_BUDGET);

@@ -338,10 +338,11 @@ impl Socket {
     }
 
     /// The session may have a connection that the socket hasn't heard of yet, and that has looked before the pipe changed. If it hasn't been posted by
-    /// now, the connection is still to look.
+    /// now, the connection is still to look. A session without connections is always told.
     fn nudge(&mut self, pipe: PipeId) {
-        if self.mailbox.has_commands()
-            && let Some(Link::Session { link, .. }) = self.link(pipe)
+        let unheard = self.mailbox.has_commands();
+        if let Some(Link::Session { link, .. }) = self.link(pipe)
+            && (unheard || link.direct)
         {
             link.post(IoCommand::Nudge);
         }

@@ -6,6 +6,7 @@
 mod connector;
 mod ipc;
 mod listener;
+pub mod multicast;
 mod resolve;
 mod socks;
 mod stream;
@@ -17,6 +18,7 @@ mod ws;
 
 pub use connector::{Attempt, Connector, Reached};
 pub use listener::{Accepted, Listener};
+pub use multicast::Multicast;
 pub use stream::Stream;
 pub use tunnel::Tunnel;
 pub use ws::WebSocket;
@@ -46,73 +48,120 @@ impl<E: Into<Error>> From<E> for Unopened {
     }
 }
 
-/// The part of an endpoint before `://`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Scheme {
-    /// `zmq_inproc`(7)
+/// How a transport moves messages, and so what serves an endpoint of it.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// From socket to socket, within the context.
     Inproc,
+    /// By streams: a [`Listener`], or a [`Connector`].
+    Streams,
+    /// By datagrams, each one a message.
+    Datagrams,
+    /// To a group and from it: what this opens. There is no difference between binding and connecting.
+    Multicast(OpenMulticast),
+    /// Not at all: this library hasn't got it.
+    Absent,
+}
+
+/// Opens an address for a socket with these options, PUB and XPUB to send and others to receive.
+pub type OpenMulticast = fn(&str, &Options) -> Result<Box<dyn Multicast>>;
+
+/// What there is to say of a transport.
+#[derive(Clone, Copy, Debug)]
+struct Transport {
+    name: &'static str,
+    kind: Kind,
+    types: &'static [SocketType],
+    capability: Option<&'static str>,
+    present: fn() -> bool,
+}
+
+impl Transport {
+    /// One of this name, for sockets of all types, of which `zmq_has` doesn't know.
+    const fn new(name: &'static str, kind: Kind) -> Self {
+        Self { name, kind, types: &[], capability: None, present: || true }
+    }
+
+    /// For sockets of these types only.
+    const fn types(self, types: &'static [SocketType]) -> Self {
+        Self { types, ..self }
+    }
+
+    /// What `zmq_has` calls it.
+    const fn known_as(self, capability: &'static str) -> Self {
+        Self { capability: Some(capability), ..self }
+    }
+}
+
+macro_rules! registry {
+    ($($(#[$doc:meta])* $scheme:ident = $transport:expr;)*) => {
+        /// The part of an endpoint before `://`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Scheme { $($(#[$doc])* $scheme,)* }
+
+        impl Scheme {
+            const ALL: &[Self] = &[$(Self::$scheme),*];
+
+            const fn transport(self) -> &'static Transport {
+                match self { $(Self::$scheme => const { &$transport },)* }
+            }
+        }
+    };
+}
+
+/// The types that publish and subscribe, and so can do without knowing each other.
+const PUBLISHING: &[SocketType] = &[SocketType::Pub, SocketType::XPub, SocketType::Sub, SocketType::XSub];
+
+registry! {
+    /// `zmq_inproc`(7)
+    Inproc = Transport::new("inproc", Kind::Inproc);
     /// `zmq_tcp`(7)
-    Tcp,
+    Tcp = Transport::new("tcp", Kind::Streams);
     /// `zmq_ipc`(7)
-    Ipc,
+    Ipc = Transport::new("ipc", Kind::Streams).known_as("ipc");
     /// `zmq_udp`(7)
-    Udp,
+    Udp = Transport::new("udp", Kind::Datagrams).types(&[SocketType::Radio, SocketType::Dish, SocketType::Dgram]);
     /// WebSocket, `zmq_ws`(7)
-    Ws,
+    Ws = Transport::new("ws", Kind::Streams).known_as("WS");
     /// WebSocket over TLS, `zmq_wss`(7)
-    Wss,
+    Wss = Transport::new("wss", Kind::Streams).known_as("WSS");
     /// `zmq_tipc`(7)
-    Tipc,
+    Tipc = Transport::new("tipc", Kind::Absent).known_as("tipc");
     /// `zmq_vsock`(7)
-    Vsock,
+    Vsock = Transport::new("vsock", Kind::Absent).known_as("vsock");
     /// `zmq_vmci`(7)
-    Vmci,
+    Vmci = Transport::new("vmci", Kind::Absent).known_as("vmci");
     /// `zmq_pgm`(7)
-    Pgm,
+    Pgm = Transport::new("pgm", Kind::Absent).types(PUBLISHING).known_as("pgm");
     /// PGM in UDP datagrams, `zmq_pgm`(7)
-    Epgm,
-    /// `zmq_norm`(7)
-    Norm,
+    Epgm = Transport::new("epgm", Kind::Absent).types(PUBLISHING);
+    /// NORM (RFC 5740), docs/norm.md
+    Norm = Transport::new("norm", Kind::Absent).types(PUBLISHING).known_as("norm");
 }
 
 impl Scheme {
-    const ALL: [Self; 12] = [
-        Self::Inproc,
-        Self::Tcp,
-        Self::Ipc,
-        Self::Udp,
-        Self::Ws,
-        Self::Wss,
-        Self::Tipc,
-        Self::Vsock,
-        Self::Vmci,
-        Self::Pgm,
-        Self::Epgm,
-        Self::Norm,
-    ];
-
     /// As it stands in an endpoint.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Inproc => "inproc",
-            Self::Tcp => "tcp",
-            Self::Ipc => "ipc",
-            Self::Udp => "udp",
-            Self::Ws => "ws",
-            Self::Wss => "wss",
-            Self::Tipc => "tipc",
-            Self::Vsock => "vsock",
-            Self::Vmci => "vmci",
-            Self::Pgm => "pgm",
-            Self::Epgm => "epgm",
-            Self::Norm => "norm",
-        }
+        self.transport().name
     }
 
-    /// Whether this library has the transport. `udp` counts: no library is without it, and its errors differ.
-    pub const fn is_built_in(self) -> bool {
-        matches!(self, Self::Inproc | Self::Tcp | Self::Ipc | Self::Udp | Self::Ws | Self::Wss)
+    /// How it moves messages.
+    pub const fn kind(self) -> Kind {
+        self.transport().kind
     }
+
+    /// Whether this library has the transport, and the machine what it needs. `udp` counts: no library is without it, and its errors differ.
+    pub fn is_built_in(self) -> bool {
+        let transport = self.transport();
+        !matches!(transport.kind, Kind::Absent) && (transport.present)()
+    }
+}
+
+/// Whether `zmq_has` knows a transport by this name, and the library has it.
+pub fn is_capability(name: &[u8]) -> bool {
+    let known =
+        |scheme: &&Scheme| scheme.transport().capability.is_some_and(|known| known.as_bytes() == name);
+    Scheme::ALL.iter().find(known).is_some_and(|scheme| scheme.is_built_in())
 }
 
 /// Splits an endpoint into its transport and the address there.
@@ -124,21 +173,19 @@ pub fn parse_endpoint(endpoint: &str) -> Result<(Scheme, &str)> {
     if name.is_empty() || address.is_empty() {
         return Err(Error::Invalid);
     }
-    let scheme = Scheme::ALL.into_iter().find(|scheme| scheme.name() == name && scheme.is_built_in());
-    scheme.map(|scheme| (scheme, address)).ok_or(Error::ProtocolNotSupported)
+    let scheme = Scheme::ALL.iter().copied().find(|scheme| scheme.name() == name);
+    scheme
+        .filter(|scheme| scheme.is_built_in())
+        .map(|scheme| (scheme, address))
+        .ok_or(Error::ProtocolNotSupported)
 }
 
 /// Whether a socket of that type can use the transport: multicast and datagrams go with some types only.
 ///
 /// Errors: `ENOCOMPATPROTO`.
 pub fn check_protocol(scheme: Scheme, socket_type: SocketType) -> Result<()> {
-    use SocketType::{Dgram, Dish, Pub, Radio, Sub, XPub, XSub};
-    let compatible = match scheme {
-        Scheme::Udp => matches!(socket_type, Radio | Dish | Dgram),
-        Scheme::Pgm | Scheme::Epgm | Scheme::Norm => matches!(socket_type, Pub | Sub | XPub | XSub),
-        _ => true,
-    };
-    if compatible { Ok(()) } else { Err(Error::IncompatibleProtocol) }
+    let types = scheme.transport().types;
+    if types.is_empty() || types.contains(&socket_type) { Ok(()) } else { Err(Error::IncompatibleProtocol) }
 }
 
 /// Which of a socket's endpoints `zmq_unbind` or `zmq_disconnect` means by `endpoint` (whose parts are

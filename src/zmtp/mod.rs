@@ -17,6 +17,7 @@ pub mod groups;
 pub mod handshake;
 pub mod heartbeat;
 pub mod mechanism;
+pub mod multicast;
 pub mod properties;
 pub mod websocket;
 

@@ -52,7 +52,7 @@ impl Session {
             let kind = options.socket_type;
             let (wanted, body) = match self.role {
                 Role::Connect { .. } => (kind.receives_hiccup(), &options.hiccup_msg),
-                Role::Accept { .. } | Role::Datagrams(_) => {
+                Role::Accept { .. } | Role::Datagrams(_) | Role::Multicast(_) => {
                     (kind.receives_disconnect(), &options.disconnect_msg)
                 }
             };
@@ -157,8 +157,11 @@ impl Session {
         self.retry_later(now)
     }
 
-    fn has_pending(&mut self) -> bool {
+    pub(super) fn has_pending(&mut self) -> bool {
         match (&mut self.parked, &self.connection) {
+            (Some(end), _) if let Role::Multicast(channel) = &self.role => {
+                channel.has_pending(&mut end.inbound)
+            }
             (Some(end), _) => end.inbound.is_ready(),
             (None, Some(connection)) => self.open && !connection.is_flushed(),
             (None, None) => false,
@@ -169,7 +172,7 @@ impl Session {
     pub fn listener(&self) -> Option<SessionId> {
         match self.role {
             Role::Accept { listener, .. } => Some(listener),
-            Role::Connect { .. } | Role::Datagrams(_) => None,
+            Role::Connect { .. } | Role::Datagrams(_) | Role::Multicast(_) => None,
         }
     }
 
@@ -203,6 +206,9 @@ impl Session {
             connection.drive_read(false, IO_BUDGET);
             connection.drive_write(false);
         }
+        if let Role::Multicast(_) = &self.role {
+            return self.drive_multicast(now);
+        }
         Verdict::Live
     }
 
@@ -213,7 +219,10 @@ impl Session {
     }
 
     /// The socket has closed its end of the pipe.
-    pub fn pipe_closed(&mut self, _now: u64) -> Verdict {
+    pub fn pipe_closed(&mut self, now: u64) -> Verdict {
+        if let Role::Multicast(_) = &self.role {
+            return self.drive_multicast(now);
+        }
         if let Some(connection) = &self.connection
             && self.open
         {
@@ -268,6 +277,7 @@ impl Session {
         self.drop_attempt();
         self.inquiry = None;
         self.unwatch();
+        self.unwatch_multicast();
         if let Some(connection) = self.connection.take() {
             let Remains { outbound, inbound, .. } = connection.close();
             if let (Some(outbound), Some(inbound)) = (outbound, inbound) {
