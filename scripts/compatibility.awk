@@ -24,6 +24,7 @@ $2 == "program" { for (i = 2; i <= NF; i++) if ($i != "") column[$i] = i; next }
     if (!(program in cases)) order[++programs] = program
     cases[program]++
     if (cell ~ /pass/) passed[program]++
+    else if (cell ~ /ignored/) ignored[program]++
     else if (cell ~ /skip/) skipped[program]++
     else { open[program] = open[program] (open[program] == "" ? "" : ", ") $column["case"]; failed[program]++ }
 }
@@ -33,10 +34,10 @@ END {
     for (i = 1; i <= programs; i++) {
         program = order[i]; area = area_of(program)
         if (!(area in total)) areas[++count] = area
-        total[area]++; all[area] += cases[program]; good[area] += passed[program]; not_run[area] += skipped[program]
+        total[area]++; all[area] += cases[program]; good[area] += passed[program]; not_run[area] += ignored[program] + skipped[program]
         whole[area] += (failed[program] == 0 && passed[program] > 0)
     }
-    print "\n| area | programs that pass | cases that pass | skipped, as on upstream's library |\n|---|---:|---:|---:|"
+    print "\n| area | programs that pass | cases that pass | ignored or skipped by themselves, as on upstream's library |\n|---|---:|---:|---:|"
     for (i = 1; i <= count; i++) {
         a = areas[i]
         printf "| %s | %d of %d | %d of %d | %d |\n", a, whole[a], total[a], good[a], all[a], not_run[a]
@@ -46,6 +47,7 @@ END {
     print "\n| program | cases that pass | those that don't |\n|---|---:|---|"
     for (i = 1; i <= programs; i++) {
         program = order[i]
-        printf "| %s | %d of %d%s | %s |\n", program, passed[program], cases[program], skipped[program] ? " (" skipped[program] " skipped)" : "", open[program]
+        note = (ignored[program] ? " (" ignored[program] " ignored)" : "") (skipped[program] ? " (" skipped[program] " skipped)" : "")
+        printf "| %s | %d of %d%s | %s |\n", program, passed[program], cases[program], note, open[program]
     }
 }

@@ -14,7 +14,9 @@ pub struct Counts {
     pub passed: usize,
     /// Failed, vanished, or passed though listed: what fails the run.
     pub failed: usize,
-    /// Skipped, as on the reference.
+    /// Ignored by upstream's tests, as on the reference.
+    pub ignored: usize,
+    /// Of programs that skipped themselves, as on the reference.
     pub skipped: usize,
     /// Failed as listed.
     pub known: usize,
@@ -27,6 +29,7 @@ impl Counts {
         for (_, verdict) in judged.iter().flat_map(|j| &j.verdicts) {
             match verdict {
                 Verdict::Passed => counts.passed += 1,
+                Verdict::Ignored(_) => counts.ignored += 1,
                 Verdict::Skipped(_) => counts.skipped += 1,
                 Verdict::KnownFailure(_) => counts.known += 1,
                 Verdict::Failed(_) | Verdict::PassedThoughListed(_) => counts.failed += 1,
@@ -111,12 +114,14 @@ pub fn account(role: &str, judged: &[Judged], reference: &ReferenceRuns) -> Stri
 
 /// The line that every run ends with.
 pub fn last_line(counts: Counts) -> String {
-    format!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.skipped)
+    let Counts { passed, failed, ignored, skipped, .. } = counts;
+    format!("{passed} passed, {failed} failed, {ignored} ignored, {skipped} skipped")
 }
 
 fn say(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Passed => "passed".to_owned(),
+        Verdict::Ignored(why) => format!("ignored ({why})"),
         Verdict::Skipped(why) => format!("skipped ({why})"),
         Verdict::KnownFailure(why) => format!("fails as listed ({why})"),
         Verdict::Failed(why) => format!("FAILED: {why}"),
@@ -128,6 +133,7 @@ fn cell(verdict: Option<&Verdict>) -> &'static str {
     match verdict {
         None => "",
         Some(Verdict::Passed) => "pass",
+        Some(Verdict::Ignored(_)) => "ignored",
         Some(Verdict::Skipped(_)) => "skip",
         Some(Verdict::KnownFailure(_)) => "known failure",
         Some(Verdict::Failed(_)) => "**fail**",
@@ -169,8 +175,11 @@ pub fn markdown(columns: &[(&str, &[Judged])], reference: &ReferenceRuns) -> Str
                 .flatten()
                 .filter_map(|v| match v {
                     Verdict::Passed => None,
-                    Verdict::Skipped(w) | Verdict::KnownFailure(w) => Some(w.clone()),
-                    Verdict::Failed(w) | Verdict::PassedThoughListed(w) => Some(w.clone()),
+                    Verdict::Ignored(w)
+                    | Verdict::Skipped(w)
+                    | Verdict::KnownFailure(w)
+                    | Verdict::Failed(w)
+                    | Verdict::PassedThoughListed(w) => Some(w.clone()),
                 })
                 .collect();
             notes.dedup();
@@ -214,7 +223,7 @@ mod tests {
             run(Verdict::Passed),
             run(Verdict::Failed("again".to_owned())),
         ]);
-        assert_eq!(last_line(Counts::of(&merged)), "1 passed, 1 failed, 0 skipped");
+        assert_eq!(last_line(Counts::of(&merged)), "1 passed, 1 failed, 0 ignored, 0 skipped");
         assert_eq!(merged[0].verdicts[0].1, Verdict::Failed("in 2 of 4 runs: no".to_owned()));
         let merged = merge(vec![run(Verdict::Failed("no".to_owned()))]);
         assert_eq!(merged[0].verdicts[0].1, Verdict::Failed("no".to_owned()));
@@ -227,9 +236,10 @@ mod tests {
             ("two", Verdict::Failed("no".to_owned())),
             ("three", Verdict::KnownFailure("CURVE".to_owned())),
             ("four", Verdict::PassedThoughListed("PLAIN".to_owned())),
-            ("five", Verdict::Skipped("ipv6".to_owned())),
+            ("five", Verdict::Skipped("the program skipped itself".to_owned())),
+            ("six", Verdict::Ignored("ipv6".to_owned())),
         ])];
-        assert_eq!(last_line(Counts::of(&programs)), "1 passed, 2 failed, 1 skipped");
+        assert_eq!(last_line(Counts::of(&programs)), "1 passed, 2 failed, 1 ignored, 1 skipped");
         let reference = ReferenceRuns { runs: 3, ..Default::default() };
         let text = account("ours", &programs, &reference);
         for part in
@@ -239,5 +249,6 @@ mod tests {
         }
         let table = markdown(&[("ours", &programs), ("reference", &programs)], &reference);
         assert!(table.contains("| test_a | two | **fail** | **fail** | no |"), "{table}");
+        assert!(table.contains("| test_a | six | ignored | ignored | ipv6 |"), "{table}");
     }
 }

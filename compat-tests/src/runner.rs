@@ -221,7 +221,7 @@ impl Runner<'_> {
                 continue;
             }
             program.cases.push(case.clone());
-            if matches!(outcome, Outcome::Skip(_)) {
+            if matches!(outcome, Outcome::Ignore(_) | Outcome::Skip(_)) {
                 program.may_skip.insert(case.clone());
             }
         }

@@ -7,7 +7,9 @@ pub enum Outcome {
     Pass,
     /// It failed, and why.
     Fail(String),
-    /// It skipped itself, and why.
+    /// It says that it can't be run here, and why (Unity's `IGNORE`).
+    Ignore(String),
+    /// The program says that for all its cases, by its exit code.
     Skip(String),
 }
 
@@ -68,7 +70,7 @@ pub fn parse(stdout: &str) -> Vec<(String, Outcome)> {
 fn rank(outcome: &Outcome) -> u8 {
     match outcome {
         Outcome::Pass => 0,
-        Outcome::Skip(_) => 1,
+        Outcome::Ignore(_) | Outcome::Skip(_) => 1,
         Outcome::Fail(_) => 2,
     }
 }
@@ -90,7 +92,7 @@ fn parse_line(line: &str) -> Option<(String, Outcome)> {
         match word.trim_end() {
             "PASS" => return Some((name.to_owned(), Outcome::Pass)),
             "FAIL" => return Some((name.to_owned(), Outcome::Fail(message))),
-            "IGNORE" => return Some((name.to_owned(), Outcome::Skip(message))),
+            "IGNORE" => return Some((name.to_owned(), Outcome::Ignore(message))),
             _ => {}
         }
     }
@@ -145,7 +147,7 @@ mod tests {
             [
                 ("test_one".to_owned(), Outcome::Pass),
                 ("test_two".to_owned(), Outcome::Fail("line 22: Expected 1 Was 2".to_owned())),
-                ("test_three".to_owned(), Outcome::Skip("line 30: ipv6 is not available".to_owned())),
+                ("test_three".to_owned(), Outcome::Ignore("line 30: ipv6 is not available".to_owned())),
             ]
         );
     }

@@ -8,7 +8,9 @@ use crate::unity::{Outcome, WHOLE_PROGRAM};
 pub enum Verdict {
     /// It passed, and nothing else was expected.
     Passed,
-    /// It skipped itself, as it does on the reference.
+    /// Upstream's test ignores it, on the reference too.
+    Ignored(String),
+    /// Its program skipped itself, as it does on the reference.
     Skipped(String),
     /// It failed, or did not run, as the list of known failures says.
     KnownFailure(String),
@@ -47,9 +49,10 @@ pub fn judge(
             (Some(Outcome::Pass), Some(reason)) if whole.is_none() => {
                 Verdict::PassedThoughListed(reason.to_owned())
             }
+            (Some(Outcome::Ignore(why)), None) if skip_is_fine(why) => Verdict::Ignored(why.clone()),
             (Some(Outcome::Skip(why)), None) if skip_is_fine(why) => Verdict::Skipped(why.clone()),
             (_, Some(reason)) => Verdict::KnownFailure(reason.to_owned()),
-            (Some(Outcome::Skip(why)), None) => {
+            (Some(Outcome::Ignore(why) | Outcome::Skip(why)), None) => {
                 Verdict::Failed(format!("skipped, unlike on the reference: {why}"))
             }
             (Some(Outcome::Fail(why)), None) => Verdict::Failed(why.clone()),
@@ -161,9 +164,9 @@ mod tests {
 
     #[test]
     fn without_ipv6_the_cases_that_ask_for_it_may_skip() {
-        let got = outcomes(&[("one", Outcome::Skip("line 3: ipv6 is not available".to_owned()))]);
+        let got = outcomes(&[("one", Outcome::Ignore("line 3: ipv6 is not available".to_owned()))]);
         let on = |lacking: &[&str]| judge("test_a", &expected(), &known(), &got, lacking).remove(0).1;
-        assert!(matches!(on(&["multicast", "ipv6"]), Verdict::Skipped(_)));
+        assert!(matches!(on(&["multicast", "ipv6"]), Verdict::Ignored(_)));
         assert!(matches!(on(&["multicast"]), Verdict::Failed(_)));
     }
 
