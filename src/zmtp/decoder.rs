@@ -60,6 +60,11 @@ impl Framing {
             reader.unmask(part, at);
         }
     }
+
+    /// Bytes that the current body's message has had in earlier frames.
+    fn before(&self) -> u64 {
+        if let Self::WebSocket(reader) = self { reader.before() } else { 0 }
+    }
 }
 
 /// The longest header in any layout.
@@ -292,7 +297,7 @@ impl Decoder {
         used: &mut usize,
         out: &mut Message,
     ) -> Result<bool, ProtocolError> {
-        if header.body > self.max_body {
+        if header.body.saturating_add(self.framing.before()) > self.max_body {
             return Err(ProtocolError::silent(Error::MessageSize));
         }
         let size = usize::try_from(header.body).map_err(|_| ProtocolError::silent(Error::MessageSize))?;
@@ -352,14 +357,18 @@ impl Decoder {
     }
 
     /// What a frame means, as it has come; `None` if nothing.
-    fn open(&mut self, flags: u8, mut message: Message) -> Result<Option<Message>, ProtocolError> {
-        if let Framing::WebSocket(reader) = &mut self.framing
-            && self.accepts.is_some()
-        {
-            message = match reader.interpret(message) {
-                Ok(meaning) => return Ok(meaning),
-                Err(frame) => frame,
+    fn open(&mut self, mut flags: u8, mut message: Message) -> Result<Option<Message>, ProtocolError> {
+        if let Framing::WebSocket(reader) = &mut self.framing {
+            (flags, message) = match reader.join(flags, message)? {
+                Some(whole) => whole,
+                None => return Ok(None),
             };
+            if self.accepts.is_some() {
+                message = match reader.interpret(message) {
+                    Ok(meaning) => return Ok(meaning),
+                    Err(frame) => frame,
+                };
+            }
         }
         let (flags, message) = match &mut self.unseal {
             Some(unseal) => unseal.unseal_in_place(message)?,

@@ -76,14 +76,14 @@ fn a_dealer_in_a_page_talks_to_a_router() {
         &page(&format!(
             "const link = open('{endpoint}', 'page');
              link.onopen = () => link.send([bytes('hello'), bytes(''), bytes('from ' + link.socket.protocol)]);
-             const sum = body => body.reduce((sum, byte) => sum + byte, 0);
-             link.onparts = parts => link.send(parts[0].length > 100000 ? [bytes('sum ' + sum(parts[0]))] : parts);"
+             link.onparts = parts => link.send(parts);"
         )),
         &[],
     );
     let parts: [&[u8]; 4] = [b"page", b"hello", b"", b"from ZWS2.0"];
     assert_eq!(recv_all(&router).unwrap(), parts);
-    for size in [0, 1, 124, 125, 126, 65_534, 65_535, 65_536] {
+    // What a page sends in a large frame this browser cuts into fragments: 1 MiB is some.
+    for size in [0, 1, 124, 125, 126, 65_534, 65_535, 65_536, 1 << 20, 5_000_000] {
         let body: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
         router.send_more(b"page").unwrap();
         router.send_more(&body).unwrap();
@@ -91,12 +91,6 @@ fn a_dealer_in_a_page_talks_to_a_router() {
         let echo = recv_all(&router).unwrap_or_else(|error| panic!("{size}: {error}"));
         assert!(echo == [b"page".to_vec(), body, b"end".to_vec()], "{size}");
     }
-    // What a page sends in a large frame this browser cuts into fragments, which aren't spoken (docs/websocket.md).
-    let body: Vec<u8> = (0..1 << 20).map(|at| (at % 251) as u8).collect();
-    let sum: u64 = body.iter().map(|&byte| u64::from(byte)).sum();
-    router.send_more(b"page").unwrap();
-    router.send(&body).unwrap();
-    assert_eq!(recv_all(&router).unwrap(), [b"page".to_vec(), format!("sum {sum}").into_bytes()]);
 }
 
 #[test]

@@ -68,7 +68,10 @@ fn a_conversation_byte_by_byte_and_in_random_pieces_is_understood() {
         masked(PING, b"x"),
         masked(BINARY, b"\x01one"),
         masked(PONG, b""),
-        masked(BINARY, &[&[0][..], &[b'x'; 300]].concat()),
+        masked(0x02, &[&[0][..], &[b'x'; 100]].concat()),
+        masked(PING, b"x"),
+        masked(0x00, &[b'x'; 150]),
+        masked(0x80, &[b'x'; 50]),
     ]
     .concat();
     for round in 0..30 {
@@ -131,10 +134,13 @@ fn frames_with_each_field_wrong() {
     let long = |length: u64| [&[BINARY, 0xff][..], &length.to_be_bytes(), &[0; 4], b"\0x"].concat();
     let wrong = [
         masked(0x81, b"\0text"),
-        masked(0x80, b"\0continuation"),
+        masked(0x80, b"\0continues nothing"),
         masked(0x83, b"\0reserved"),
         masked(0x8f, b""),
-        masked(0x02, b"\0a fragment"),
+        [masked(0x02, b"\0a fragment"), masked(BINARY, b"\0a message inside")].concat(),
+        [masked(0x02, b"\0a fragment"), masked(0x01, b"\0text")].concat(),
+        [masked(0x02, b"\0"), masked(0x00, &[0; 60_000]), masked(0x00, &[0; 40_001])].concat(),
+        [masked(0x02, b""), masked(0x80, b"")].concat(),
         masked(0x09, b""),
         bare(BINARY, b"\0not masked"),
         bare(CLOSE, b""),
@@ -291,7 +297,8 @@ fn servers_that_send_wrong_frames_lose_their_client() {
     for wrong in [
         masked(BINARY, b"\0masked"),
         bare(0x81, b"\0text"),
-        bare(0x02, b"\0fragment"),
+        bare(0x80, b"\0continues nothing"),
+        [bare(0x02, b"\0fragment"), bare(BINARY, b"\0message")].concat(),
         bare(BINARY, b""),
         [&[BINARY, 127][..], &u64::MAX.to_be_bytes(), b"\0"].concat(),
     ] {

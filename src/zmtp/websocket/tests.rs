@@ -9,6 +9,8 @@ use crate::zmtp::mechanism::{Mechanism, Negotiation, Status};
 use crate::zmtp::{Decoded, Established, Handshake, HandshakeConfig, ProtocolError};
 use std::collections::BTreeMap;
 
+mod fragments;
+
 const KEY: &str = "x3JJHMbDL1EzLkh9GBhXDw==";
 const ACCEPT: &str = "HSmrc0sMlYUkAGmm5OPpG2HaGWk=";
 const REFUSED: ProtocolError = ProtocolError::with_code(code::WS_UNSPECIFIED);
@@ -513,11 +515,8 @@ fn frames_that_are_not_spoken_end_the_connection() {
     let malformed = ProtocolError::silent(Error::Protocol);
     let bad = [
         masked(0x81, b"\0text"),
-        masked(0x80, b"\0continuation"),
         masked(0x83, b"\0reserved"),
         masked(0x8b, b""),
-        masked(0x02, b"\0fragment"),
-        masked(0x09, b""),
         frame(0x82, b"\0not masked", None),
         masked(0x82, b""),
         b"\x82\xfe\0\0\0\0\0\0".to_vec(),
@@ -582,6 +581,9 @@ fn any_bytes_are_survived() {
         masked(0x82, b"\x01first"),
         masked(0x89, b"ping"),
         masked(0x82, &[0; 300]),
+        masked(0x02, b"\0in "),
+        masked(0x89, b""),
+        masked(0x80, b"fragments"),
         masked(0x88, b"\x03\xe8"),
     ]
     .concat();
