@@ -1,13 +1,13 @@
 //! Polling a set of sockets and descriptors that lasts: zmq_poller(3).
 
 use libc::{c_int, c_long, c_short, c_void};
-use parking_lot::Mutex;
 
 use super::boundary::{call, call_unit};
 use super::handle;
 use super::table::{Kind, Table};
 use super::types::zmq_fd_t;
 use crate::error::{Error, Result};
+use crate::mutex::Mutex;
 use crate::runtime::poll::Target;
 use crate::runtime::poller::{self, Entry, Poller};
 

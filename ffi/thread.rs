@@ -1,13 +1,12 @@
 //! `zmq_threadstart` and `zmq_threadclose`: a portable thread for tests and perf programs.
 
-use std::mem::MaybeUninit;
-
-use libc::{c_int, c_void, pthread_t, sigset_t};
+use libc::{c_int, c_void, pthread_t};
 
 use super::boundary::{call, call_unit};
 use super::table::{Kind, Table};
 use super::types::zmq_thread_fn;
 use crate::error::{Error, Result};
+use crate::sys::thread::{self, Body};
 
 static THREADS: Table<pthread_t> = Table::new(Kind::Thread);
 
@@ -39,35 +38,17 @@ pub extern "C" fn zmq_threadclose(thread: *mut c_void) {
 /// survive.
 fn start(start: Start) -> Result<pthread_t> {
     let start = Box::into_raw(Box::new(start));
-    let mut thread = MaybeUninit::<pthread_t>::uninit();
-    let mut before = MaybeUninit::<sigset_t>::uninit();
-    // SAFETY: the pointers are valid for the calls, and `run` takes what `start` points to. The new thread inherits the mask.
-    let created = unsafe {
-        let mut all = MaybeUninit::<sigset_t>::uninit();
-        libc::sigfillset(all.as_mut_ptr());
-        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
-        let created = libc::pthread_create(thread.as_mut_ptr(), std::ptr::null(), entry(), start.cast());
-        libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut());
-        created
-    };
-    if created != 0 {
+    // SAFETY: `run` takes what `start` points to, and nobody else does unless this fails.
+    unsafe { thread::start(entry(), start.cast()) }.inspect_err(|_| {
         // SAFETY: no thread has taken it.
         drop(unsafe { Box::from_raw(start) });
-    }
-    check(created)?;
-    // SAFETY: the call succeeded, so it is written.
-    Ok(unsafe { thread.assume_init() })
+    })
 }
 
 /// [`run`] as libc declares a thread's body.
-fn entry() -> extern "C" fn(*mut c_void) -> *mut c_void {
+fn entry() -> Body {
     // SAFETY: the two ABIs differ only in whether unwinding may leave the function, which is up to pthread here.
-    unsafe {
-        std::mem::transmute::<
-            unsafe extern "C-unwind" fn(*mut c_void) -> *mut c_void,
-            extern "C" fn(*mut c_void) -> *mut c_void,
-        >(run)
-    }
+    unsafe { std::mem::transmute::<unsafe extern "C-unwind" fn(*mut c_void) -> *mut c_void, Body>(run) }
 }
 
 /// The body of a thread. Nothing in it has a destructor when the caller's code runs, so unwinding through it, by `pthread_exit`, is allowed.

@@ -3,17 +3,15 @@
 //! Handlers run without any lock, so they may call everything here on the same timers. What they throw passes through
 //! `zmq_timers_execute` to its caller, as it does upstream.
 
-use std::sync::OnceLock;
-use std::time::Instant;
-
 use libc::{c_int, c_long, c_void, size_t};
-use parking_lot::Mutex;
 
 use super::boundary::{call, call_unit};
 use super::table::{Kind, Table};
 use super::types::zmq_timer_fn;
 use crate::error::{Error, Result};
+use crate::mutex::Mutex;
 use crate::runtime::timers::Timers;
+use crate::sys::time;
 
 /// A function and the argument to call it with.
 #[derive(Clone, Copy)]
@@ -123,10 +121,9 @@ fn with<T>(handle: *mut c_void, action: impl FnOnce(&mut Timers<Handler>) -> Res
     action(&mut timers)
 }
 
-/// Milliseconds since this was first called.
+/// Milliseconds of the monotonic clock.
 fn now() -> u64 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    u64::try_from(START.get_or_init(Instant::now).elapsed().as_millis()).unwrap_or(u64::MAX)
+    time::monotonic_ns() / 1_000_000
 }
 
 #[cfg(test)]

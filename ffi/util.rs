@@ -1,8 +1,6 @@
 //! What needs no context: errno, version, capabilities, Z85, key pairs, and the small helpers that perf programs use.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::time::Instant;
 
 use libc::{c_char, c_int, c_uint, c_ulong, c_void, size_t};
 
@@ -12,6 +10,7 @@ use super::constants::{
 };
 use crate::error::{Error, Result};
 use crate::security::curve::keys::{KEY, SecretKey};
+use crate::sys::time;
 use crate::transport;
 use crate::z85::{self, KEY_TEXT};
 use zeroize::Zeroizing;
@@ -238,10 +237,9 @@ pub extern "C" fn zmq_stopwatch_stop(watch: *mut c_void) -> c_ulong {
     zmq_stopwatch_intermediate(watch)
 }
 
-/// Time since this was first called, never 0. Where pointers have 32 bits it wraps, and differences stay right, as wide as `unsigned long` is there.
+/// Microseconds of the monotonic clock, never 0. Where pointers have 32 bits it wraps, and differences stay right, as wide as `unsigned long` is there.
 fn microseconds() -> usize {
-    static START: OnceLock<Instant> = OnceLock::new();
-    START.get_or_init(Instant::now).elapsed().as_micros().wrapping_add(1) as usize
+    (time::monotonic_ns() / 1000).wrapping_add(1) as usize
 }
 
 /// Sleeps that many seconds, or until a signal.

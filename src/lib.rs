@@ -1,7 +1,7 @@
 //! ferrozmq: `libzmq.so.5` rewritten in Rust.
 //!
 //! The crate is layered, imports point down only, and a test (`tests/layers.rs`) holds that:
-//! `ffi -> runtime -> {pattern, transport, security} -> {pipe, zmtp, sys} -> {error, options, message}`.
+//! `ffi -> runtime -> {pattern, transport, security} -> {pipe, zmtp, sys} -> {error, options, message, mutex}`.
 //! `docs/architecture.md` walks through the code.
 #![deny(unsafe_code)]
 
@@ -12,6 +12,7 @@ pub mod ffi;
 #[allow(unsafe_code)]
 pub mod message;
 pub mod metadata;
+mod mutex;
 pub mod options;
 pub mod pattern;
 pub mod pipe;

@@ -13,7 +13,7 @@
 //! and a depot is never waited for (a child of `fork` may have inherited it locked).
 
 use super::block::Header;
-use parking_lot::Mutex;
+use crate::mutex::Mutex;
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};

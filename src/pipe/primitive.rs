@@ -10,7 +10,7 @@ pub use std::{
 };
 
 #[cfg(not(loom))]
-pub use parking_lot::Mutex;
+pub use crate::mutex::Mutex;
 
 /// Stores, so that a load that follows can't be done before it. One exchange costs half of a store and a fence.
 #[cfg(not(loom))]
@@ -49,7 +49,7 @@ pub use loom::sync::{
 #[cfg(loom)]
 pub use std::cell::UnsafeCell;
 
-/// loom's mutex with parking_lot's signature.
+/// loom's mutex with the signature of [`crate::mutex`]'s.
 #[cfg(loom)]
 pub struct Mutex<T>(loom::sync::Mutex<T>);
 

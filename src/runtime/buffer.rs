@@ -4,7 +4,7 @@
 //! empty, so that an idle connection has none.
 
 use crate::message::Message;
-use parking_lot::Mutex;
+use crate::mutex::Mutex;
 use std::io::IoSlice;
 
 /// Bytes that one read asks for, and one write gathers, at most. Larger ones gain nothing (docs/architecture.md).

@@ -101,6 +101,17 @@ impl Block {
     }
 }
 
+impl Cell {
+    /// Makes it this process's. False: it is of no use in a child of `fork`, since a thread that only the parent has was just looking at it, by
+    /// a stale handle.
+    fn adopt(&self) -> bool {
+        let generation = fork::generation();
+        let good = self.forks.load(Ordering::Relaxed) == generation || self.slot.is_at_rest();
+        self.forks.store(if good { generation } else { CLOSED_IN_CHILD }, Ordering::Relaxed);
+        good
+    }
+}
+
 impl Free {
     /// A cell for a new socket.
     fn take(&mut self) -> Result<u32> {
@@ -130,9 +141,13 @@ impl Free {
 impl SocketRef {
     /// Puts a socket into a cell. `EMFILE` when there are none left, nor address space for more.
     pub fn new(make: impl FnOnce(SocketRef) -> Box<Socket>) -> Result<Self> {
-        let index = FREE.lock().take()?;
-        let cell = cell(index).ok_or(Error::TooManyFiles)?;
-        cell.forks.store(fork::generation(), Ordering::Relaxed);
+        let (index, cell) = loop {
+            let index = FREE.lock().take()?;
+            let cell = cell(index).ok_or(Error::TooManyFiles)?;
+            if cell.adopt() {
+                break (index, cell);
+            }
+        };
         let mut slot = cell.slot.lock().ok_or(Error::TooManyFiles)?;
         let this = Self { index, generation: slot.generation };
         slot.socket = Some(make(this));

@@ -6,13 +6,13 @@ use super::io_thread::{self, IoCommand, IoHandle};
 use super::mailbox::Mailbox;
 use super::socket::Socket;
 use crate::error::{Error, Result};
+use crate::mutex::Mutex;
 use crate::options::{ContextOptions, SocketType};
+use crate::sys::thread::Thread;
 use crate::sys::{fork, futex};
-use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::thread::JoinHandle;
 
 /// See the module's text.
 pub struct Context {
@@ -36,7 +36,7 @@ struct State {
     sockets: HashMap<SocketRef, Arc<Mailbox>>,
     max_sockets: Option<usize>,
     io: Vec<Arc<IoHandle>>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<Thread>,
 }
 
 impl Context {
@@ -56,7 +56,7 @@ impl Context {
     }
 
     /// The context's options.
-    pub fn options(&self) -> parking_lot::MutexGuard<'_, ContextOptions> {
+    pub fn options(&self) -> crate::mutex::MutexGuard<'_, ContextOptions> {
         self.options.lock()
     }
 
@@ -182,8 +182,7 @@ impl Context {
             handle.post(IoCommand::Stop);
         }
         for thread in threads {
-            // A thread that panicked has ended as well.
-            let _ = thread.join();
+            thread.join();
         }
         crate::message::trim();
         Ok(())

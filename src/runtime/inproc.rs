@@ -7,9 +7,9 @@ use super::mailbox::{Command, Mailbox};
 use super::monitor::Monitor;
 use crate::error::{Error, Result};
 use crate::message::{Kind, Message};
+use crate::mutex::Mutex;
 use crate::options::Options;
 use crate::pipe::{Marks, PipeEnd, pipe};
-use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 

@@ -12,9 +12,11 @@ use super::session::{Role, Session, Verdict};
 use super::streams::Streams;
 use crate::error::Result;
 use crate::message::Message;
+use crate::mutex::Mutex;
 use crate::options::ContextOptions;
 use crate::pipe::PipeEnd;
-use crate::sys::{thread, time};
+use crate::sys::thread::Thread;
+use crate::sys::time;
 use crate::transport::udp::Datagrams;
 use crate::transport::{Connector, Listener};
 use crate::zmtp::HandshakeEvent;
@@ -22,7 +24,6 @@ use crate::zmtp::mechanism::ZapRequest;
 use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Events, Poll, Token, Waker};
-use parking_lot::Mutex;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
@@ -200,7 +201,7 @@ pub struct IoThread {
 }
 
 /// Starts an I/O thread. Its sessions must all have ended before it is told to stop.
-pub fn spawn(index: usize, options: &ContextOptions) -> Result<(Arc<IoHandle>, std::thread::JoinHandle<()>)> {
+pub fn spawn(index: usize, options: &ContextOptions) -> Result<(Arc<IoHandle>, Thread)> {
     let poll = Poll::new()?;
     let handle = Arc::new(IoHandle {
         commands: Mutex::default(),
@@ -226,14 +227,12 @@ pub fn spawn(index: usize, options: &ContextOptions) -> Result<(Arc<IoHandle>, s
         timers: BinaryHeap::new(),
         stopping: false,
     };
-    // The thread is born with every signal blocked: handlers are the program's threads' business.
-    let signals = thread::SignalGuard::block_all();
     let setup = super::threads::Setup::new(options, index);
-    let thread = std::thread::Builder::new().spawn(move || {
+    // With every signal blocked: handlers are the program's threads' business.
+    let thread = Thread::spawn(move || {
         setup.apply();
         io.run();
     })?;
-    drop(signals);
     Ok((handle, thread))
 }
 

@@ -3,8 +3,8 @@
 use super::connection::Connection;
 use super::io_thread::{IoCommand, IoHandle, SessionId};
 use super::mailbox::{Command, Mailbox};
+use crate::mutex::Mutex;
 use crate::pipe::PipeId;
-use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::OnceLock;
 

@@ -13,11 +13,11 @@
 
 use crate::error::Result;
 use crate::metadata::Metadata;
+use crate::mutex::Mutex;
 use crate::pipe::{PipeEnd, PipeId};
 use crate::sys::bell::Bell;
 use crate::sys::futex;
 use crate::sys::waiters::Waiters;
-use parking_lot::Mutex;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, Weak};

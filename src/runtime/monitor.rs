@@ -7,9 +7,9 @@ use super::cell::SocketRef;
 use super::socket::Socket;
 use crate::error::{Error, Result};
 use crate::message::Message;
+use crate::mutex::Mutex;
 use crate::options::SocketType;
 use crate::transport::{Scheme, Stream, check_protocol, parse_endpoint};
-use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -5,8 +5,8 @@
 //! Whether it does is learnt from the last waits: each one that was over in time makes the next look longer, each one that
 //! wasn't halves it, so that a socket which waits for long soon doesn't look at all (but for one short look now and then).
 
+use crate::sys::lazy_bool::LazyBool;
 use crate::sys::time;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Nanoseconds: the longest look, which is the first one too, and the one now and then. It is a little longer than it takes to wake a
@@ -99,8 +99,8 @@ impl Default for Spin {
 
 /// Whether another thread can run while this one looks.
 fn has_company() -> bool {
-    static CPUS: OnceLock<bool> = OnceLock::new();
-    *CPUS.get_or_init(|| std::thread::available_parallelism().is_ok_and(|cpus| cpus.get() > 1))
+    static COMPANY: LazyBool = LazyBool::new();
+    COMPANY.get(|| std::thread::available_parallelism().is_ok_and(|cpus| cpus.get() > 1))
 }
 
 #[cfg(test)]

@@ -131,6 +131,15 @@ impl<T> BiasedMutex<T> {
         Some(BiasedGuard { lock: self, how: Entry::Turn(turns), not_send: PhantomData })
     }
 
+    /// Whether nobody is inside, nor about to be. For a child of `fork`, where a thread that was inside may be none of its own.
+    pub fn is_at_rest(&self) -> bool {
+        let Some(turns) = self.inner.try_lock() else { return false };
+        let owner = self.owner.load(Ordering::Relaxed);
+        let inside = owner != NOBODY && place::of(owner).inside.load(Ordering::Acquire) == self.address();
+        drop(turns);
+        !inside
+    }
+
     /// Takes the bias away and waits until its owner is outside. The caller holds `inner`.
     fn revoke(&self, owner: usize) {
         self.owner.store(NOBODY, Ordering::Relaxed);

@@ -5,10 +5,10 @@
 //! changed in the child by `pthread_atfork`(3). (A child of `vfork` or `posix_spawn` isn't counted: it shares its parent's
 //! memory and can do nothing but `exec`.)
 
+use crate::mutex::{Mutex, MutexGuard};
 use std::any::Any;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 static LOCKS: Mutex<Vec<&'static dyn Holdable>> = Mutex::new(Vec::new());
@@ -21,7 +21,10 @@ thread_local! {
 extern "C" fn before() {
     let _ = HELD.try_with(|held| {
         let mut held = held.borrow_mut();
-        let locks = LOCKS.lock().unwrap_or_else(PoisonError::into_inner);
+        if !held.is_empty() {
+            return;
+        }
+        let locks = LOCKS.lock();
         let guards = locks.iter().map(|lock| lock.hold()).collect::<Vec<_>>();
         held.push(Box::new(locks));
         held.extend(guards);
@@ -33,47 +36,46 @@ extern "C" fn in_parent() {
 }
 
 extern "C" fn in_child() {
-    GENERATION.fetch_add(1, Ordering::Relaxed);
-    in_parent();
+    let done = HELD.try_with(|held| held.borrow().is_empty());
+    if done != Ok(true) {
+        GENERATION.fetch_add(1, Ordering::Relaxed);
+        in_parent();
+    }
 }
 
 /// Begins to count. To be called before the first [`generation`] that is remembered.
 pub fn watch() {
-    static REGISTER: Once = Once::new();
-    // SAFETY: the handlers do nothing but atomic operations and what this module's locks are for. They stay registered for ever, and so does the
-    // code: the library is linked with `-z nodelete`. A failure (no memory) means that forks go unnoticed.
-    REGISTER.call_once(|| unsafe {
-        libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child));
-    });
+    static WATCHES: AtomicBool = AtomicBool::new(false);
+    // Two threads that come first at the same time both do it, since a child could wait for ever for one that was about to. The handlers mind
+    // being called twice.
+    if !WATCHES.load(Ordering::Acquire) {
+        // SAFETY: the handlers do nothing but atomic operations and what this module's locks are for. They stay registered for ever, and so does
+        // the code: the library is linked with `-z nodelete`. A failure (no memory) means that forks go unnoticed.
+        unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
+        WATCHES.store(true, Ordering::Release);
+    }
 }
 
 /// A lock that a child of `fork` finds free and what it protects whole, whatever the parent's other threads were doing: the thread
 /// that forks takes it before and gives it back after, in both processes. For what belongs to the process as a whole, so that a child can
 /// begin anew. While it is held, no other such lock may be taken.
 ///
-/// It is the standard library's, since that one needs nothing besides its own word of memory (`parking_lot` has a table that all
-/// locks share, and that the child would inherit in the middle of a change).
+/// # The rule
+///
+/// A child that begins anew must not wait for a thread that only its parent has. So whatever belongs to the process (a `static`, here or in a
+/// library that is used) is one of these:
+/// - a `ForkLock`;
+/// - a lock that is never waited for (`try_lock`), with something to be done without it: pools of buffers and bodies;
+/// - a value made on first use by whoever needs it, by several threads at once if need be, and kept in an atomic. Not `OnceLock`, `LazyLock`,
+///   `Once`: who comes second waits for who is making the value;
+/// - a `OnceLock` that is filled under a `ForkLock`, and otherwise only read.
+///
+/// Locks inside of contexts, sockets and the like need none of this: a child doesn't touch those that it has inherited, and a lock that it
+/// makes is one word of its own ([`crate::mutex`]). Threads are plain pthreads ([`super::thread::Thread`]), since std's take a lock of the process's when they begin
+/// and end.
 pub struct ForkLock<T> {
     inner: Mutex<T>,
     registered: AtomicBool,
-}
-
-#[cfg(not(tsan))]
-fn take<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
-    lock.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Who has to wait gets the lock within std, which ThreadSanitizer can't see into; who tries gets it here.
-#[cfg(tsan)]
-fn take<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
-    use std::sync::TryLockError;
-    loop {
-        match lock.try_lock() {
-            Ok(guard) => return guard,
-            Err(TryLockError::Poisoned(error)) => return error.into_inner(),
-            Err(TryLockError::WouldBlock) => std::thread::yield_now(),
-        }
-    }
 }
 
 trait Holdable: Sync {
@@ -82,7 +84,7 @@ trait Holdable: Sync {
 
 impl<T: Send + 'static> Holdable for ForkLock<T> {
     fn hold(&'static self) -> Box<dyn Any> {
-        Box::new(take(&self.inner))
+        Box::new(self.inner.lock())
     }
 }
 
@@ -99,13 +101,13 @@ impl<T: Send + 'static> ForkLock<T> {
         if !self.registered.load(Ordering::Acquire) {
             self.register();
         }
-        take(&self.inner)
+        self.inner.lock()
     }
 
     #[cold]
     fn register(&'static self) {
         watch();
-        let mut locks = LOCKS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut locks = LOCKS.lock();
         if !self.registered.swap(true, Ordering::Release) {
             locks.push(self);
         }

@@ -3,7 +3,7 @@
 //! It lets one side of a protocol go without fences: if that side's two accesses are kept in program order by the compiler
 //! alone (`compiler_fence`), then a [`heavy`] on the other side works as if each had a full fence between them.
 
-use std::sync::OnceLock;
+use super::lazy_bool::LazyBool;
 
 const PRIVATE_EXPEDITED: libc::c_int = 1 << 3;
 const REGISTER_PRIVATE_EXPEDITED: libc::c_int = 1 << 4;
@@ -16,8 +16,8 @@ fn membarrier(command: libc::c_int) -> bool {
 /// Whether [`heavy`] works here. The first call registers the process; a later one costs a load.
 #[inline]
 pub fn is_available() -> bool {
-    static REGISTERED: OnceLock<bool> = OnceLock::new();
-    *REGISTERED.get_or_init(|| membarrier(REGISTER_PRIVATE_EXPEDITED))
+    static REGISTERED: LazyBool = LazyBool::new();
+    REGISTERED.get(|| membarrier(REGISTER_PRIVATE_EXPEDITED))
 }
 
 /// A full memory fence in every thread of the process that is running, this one included. `false` if the kernel can't do that;

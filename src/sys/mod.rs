@@ -10,7 +10,7 @@
 //! | [`epoll`] | wait for many descriptors; such a set is a descriptor itself | `epoll`(7) |
 //! | [`poll`] | wait for a few descriptors, with a signal mask | `ppoll`(2) |
 //! | [`membarrier`] | a fence in all threads of the process (optional) | `membarrier`(2) |
-//! | [`thread`] | name, CPUs, scheduling, signal mask of a thread | pthreads |
+//! | [`thread`] | a thread; its name, CPUs, scheduling, signal mask | pthreads |
 //! | [`fork`] | notice a `fork` | `pthread_atfork`(3) |
 //! | `thread_token` | tells threads apart | the thread pointer |
 //! | [`sockopt`] | when a socket counts as readable | `SO_RCVLOWAT` |
@@ -34,6 +34,7 @@ pub mod eventfd;
 pub mod fork;
 pub mod futex;
 pub mod handover;
+pub mod lazy_bool;
 pub mod library;
 pub mod membarrier;
 mod place;

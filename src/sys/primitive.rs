@@ -1,7 +1,7 @@
 //! What the lock-free parts are made of: std's atomics and the system's calls, or loom's models of both when loom checks them.
 
 #[cfg(not(loom))]
-pub use parking_lot::{Mutex, MutexGuard};
+pub use crate::mutex::{Mutex, MutexGuard};
 #[cfg(not(loom))]
 pub use std::{
     cell::UnsafeCell,
@@ -178,7 +178,7 @@ pub fn relax(_tries: u32) {
     loom::thread::yield_now();
 }
 
-/// loom's mutex with parking_lot's signature.
+/// loom's mutex with the signature of [`crate::mutex`]'s.
 #[cfg(loom)]
 pub struct Mutex<T>(loom::sync::Mutex<T>);
 #[cfg(loom)]
@@ -192,5 +192,9 @@ impl<T> Mutex<T> {
 
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().expect("the model doesn't panic while it holds this")
+    }
+
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        self.0.try_lock().ok()
     }
 }

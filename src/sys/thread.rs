@@ -1,9 +1,79 @@
-//! What a thread is called, where and how it runs, and which signals it gets.
+//! Threads: what one is called, where and how it runs, and which signals it gets.
 
 use super::check;
 use crate::error::{Error, Result};
 use std::ffi::CString;
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What a thread of the system's runs.
+pub type Body = extern "C" fn(*mut libc::c_void) -> *mut libc::c_void;
+
+/// Starts a thread of the system's in which all signals are blocked, from its first instruction on. It is to be joined or detached.
+///
+/// # Errors
+/// `EAGAIN`: no memory, or as many threads as the system allows.
+///
+/// # Safety
+/// `body` may be called with `argument` in another thread, once.
+pub unsafe fn start(body: Body, argument: *mut libc::c_void) -> Result<libc::pthread_t> {
+    let signals = SignalGuard::block_all();
+    let mut thread = MaybeUninit::uninit();
+    // SAFETY: there is room for the name of the thread; null: the usual attributes; the rest is the caller's promise.
+    let result = unsafe { libc::pthread_create(thread.as_mut_ptr(), std::ptr::null(), body, argument) };
+    drop(signals);
+    positive(result)?;
+    // SAFETY: the call has succeeded, so it was written.
+    Ok(unsafe { thread.assume_init() })
+}
+
+/// A thread of the library's own. Dropping it leaves it to itself.
+///
+/// It isn't one of std's, because those enter themselves, under a lock, into a list of the process's when they begin (in programs whose `main` is
+/// Rust's), and a child of `fork` may have inherited that lock taken.
+#[derive(Debug)]
+pub struct Thread(libc::pthread_t);
+
+impl Thread {
+    /// Starts it, with all signals blocked. A panic ends it.
+    ///
+    /// # Errors
+    /// `EAGAIN`: no memory, or as many threads as the system allows.
+    pub fn spawn<F: FnOnce() + Send + 'static>(work: F) -> Result<Self> {
+        extern "C" fn body<F: FnOnce()>(work: *mut libc::c_void) -> *mut libc::c_void {
+            // SAFETY: `spawn` has let go of it for this thread alone.
+            let work = unsafe { Box::from_raw(work.cast::<F>()) };
+            // The panic has been reported, and there is nobody who asks.
+            let _ = catch_unwind(AssertUnwindSafe(work));
+            std::ptr::null_mut()
+        }
+        let work = Box::into_raw(Box::new(work)).cast();
+        // SAFETY: `body` is called with what it expects, which may be sent to another thread, and only if this succeeds.
+        match unsafe { start(body::<F>, work) } {
+            Ok(thread) => Ok(Self(thread)),
+            Err(error) => {
+                // SAFETY: no thread has taken it.
+                drop(unsafe { Box::from_raw(work.cast::<F>()) });
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits until it has ended.
+    pub fn join(self) {
+        let thread = std::mem::ManuallyDrop::new(self);
+        // SAFETY: it was neither joined nor detached, as either uses the value up.
+        unsafe { libc::pthread_join(thread.0, std::ptr::null_mut()) };
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        // SAFETY: as in `join`.
+        unsafe { libc::pthread_detach(self.0) };
+    }
+}
 
 /// Names the calling thread. The name is cut off after 15 bytes, and at a NUL.
 pub fn set_name(name: &[u8]) {
@@ -125,6 +195,18 @@ mod tests {
             libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &mut set);
             libc::sigismember(&set, signal) == 1
         }
+    }
+
+    #[test]
+    fn a_thread_works_is_waited_for_and_may_panic() {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let thread = Thread::spawn(move || {
+            assert!(is_blocked(libc::SIGTERM));
+            sender.send(7).unwrap();
+        });
+        thread.unwrap().join();
+        assert_eq!(receiver.try_recv(), Ok(7), "it has ended");
+        Thread::spawn(|| panic!("expected in this test")).unwrap().join();
     }
 
     #[test]

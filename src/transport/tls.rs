@@ -18,7 +18,7 @@ mod verify;
 
 pub(super) use config::{ClientTls, ServerTls};
 
-use parking_lot::Mutex;
+use crate::mutex::Mutex;
 use rustls::{AlertDescription, Connection};
 use smallvec::SmallVec;
 use socket2::Socket;

@@ -61,10 +61,7 @@ fn a_forked_child_closes_what_it_inherited_and_begins_anew() {
     }
 }
 
-// KNOWN TO FAIL, in one run of four on two busy processors: a child sometimes can't begin anew. To be found and mended; until then it
-// is run by `cargo test --test sockets -- --ignored`.
 #[test]
-#[ignore = "known to fail now and then"]
 fn a_child_begins_anew_whatever_the_other_threads_were_doing() {
     let stop = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {

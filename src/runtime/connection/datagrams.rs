@@ -5,11 +5,11 @@
 
 use super::{Connection, Next};
 use crate::message::Message;
+use crate::mutex::Mutex;
 use crate::pipe::{Inbound, Outbound};
 use crate::runtime::mailbox::Command;
 use crate::transport::udp::{self, BATCH, Datagrams, Incoming, MAX_DATAGRAM, Outgoing, TRAIN};
 use crate::zmtp::{datagram, groups};
-use parking_lot::Mutex;
 use smallvec::SmallVec;
 use socket2::SockAddr;
 use std::io::{ErrorKind, IoSlice};

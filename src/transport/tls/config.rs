@@ -11,13 +11,16 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::NoServerSessionStorage;
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 /// The longest record that is sent, with its head of 5 bytes. libzmq 4.3.5 reads 8 KiB at a time and doesn't look whether GnuTLS has more
 /// for it, so what is left of a longer one would lie there until something else arrives.
 const RECORD: usize = 8192 + 5;
 
-static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(ring::default_provider()));
+/// It is some lists of names, not worth a `static`, which a child of `fork` might have to wait for.
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
 
 /// How a listener proves who it is.
 #[derive(Clone)]
@@ -43,7 +46,7 @@ impl ServerTls {
             return Err(Error::Invalid);
         }
         let key = PrivateKeyDer::from_pem_slice(&options.wss_key_pem).map_err(|_| Error::Invalid)?;
-        let mut config = ServerConfig::builder_with_provider(PROVIDER.clone())
+        let mut config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|_| Error::Invalid)?
             .with_no_client_auth()
@@ -72,7 +75,7 @@ impl ClientTls {
     ///
     /// Errors: `EINVAL` for a certificate that can't be read. Text without any is nobody to trust, as it is upstream.
     pub(in crate::transport) fn new(options: &Options) -> Result<Self> {
-        let mut verifier = Verifier::new(&PROVIDER);
+        let mut verifier = Verifier::new(&provider());
         for certificate in certificates(&options.wss_trust_pem)? {
             verifier.trust(certificate).map_err(|_| Error::Invalid)?;
         }
@@ -84,7 +87,7 @@ impl ClientTls {
         }
         let host = HostName::new(&options.wss_hostname);
         verifier.expect(host.clone());
-        let mut config = ClientConfig::builder_with_provider(PROVIDER.clone())
+        let mut config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|_| Error::Invalid)?
             .dangerous()
