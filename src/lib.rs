@@ -1,7 +1,7 @@
 //! ferrozmq: `libzmq.so.5` rewritten in Rust.
 //!
 //! The crate is layered, imports point down only, and a test (`tests/layers.rs`) holds that:
-//! `ffi -> runtime -> {pattern, transport, security} -> {pipe, zmtp, sys} -> {error, options, message, mutex}`.
+//! `ffi -> runtime -> {pattern, transport, security} -> {pipe, zmtp, pgm, sys} -> {error, options, message, mutex}`.
 //! `docs/architecture.md` walks through the code.
 #![deny(unsafe_code)]
 
@@ -15,6 +15,7 @@ pub mod metadata;
 mod mutex;
 pub mod options;
 pub mod pattern;
+pub mod pgm;
 pub mod pipe;
 pub mod runtime;
 pub mod security;

@@ -15,6 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "security",
             "pipe",
             "zmtp",
+            "pgm",
             "sys",
             "error",
             "options",
@@ -32,6 +33,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "security",
             "pipe",
             "zmtp",
+            "pgm",
             "sys",
             "error",
             "options",
@@ -49,6 +51,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("security", &["zmtp", "error", "options", "message", "metadata", "z85", "vectors"]),
     ("pipe", &["error", "message", "options", "metadata", "mutex"]),
     ("zmtp", &["error", "options", "message", "metadata"]),
+    // The protocol alone: packets and times in, packets and data out.
+    ("pgm", &[]),
     ("sys", &["error", "mutex"]),
     ("options", &["error", "z85"]),
     ("message", &["error", "metadata", "mutex"]),
@@ -60,7 +64,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Modules that get time, bytes and messages as arguments, and what they would need to get them by themselves.
-const SANS_IO: &[&str] = &["pattern", "zmtp", "security"];
+const SANS_IO: &[&str] = &["pattern", "zmtp", "pgm", "security"];
 const IO: &[&str] = &[
     "std::net",
     "std::os",
