@@ -327,7 +327,7 @@ fn junk_is_survived() {
             packet[6..8].copy_from_slice(&sum);
         }
         world.receivers[0].handle(&packet, address(3), GROUP, world.now);
-        while world.receivers[0].next().is_some() {}
+        while world.receivers[0].arrival().is_some() {}
         world.senders[0].0.handle(&packet, world.now);
         world.now += 10_000;
     }

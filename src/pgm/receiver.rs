@@ -85,7 +85,7 @@ impl<S: Default> Receiver<S> {
         }
     }
 
-    /// Takes a packet from the network that has come from a host to a group. See whether [`Self::next`] has something then.
+    /// Takes a packet from the network that has come from a host to a group. See whether [`Self::arrival`] has something then.
     pub fn handle(&mut self, bytes: &[u8], host: IpAddr, group: IpAddr, now: u64) {
         if bytes.len() + self.config.overhead > self.config.max_tpdu {
             return;
@@ -161,7 +161,7 @@ impl<S: Default> Receiver<S> {
     }
 
     /// What has come next, of any source; `None` if there is nothing before another packet or [`Self::due`].
-    pub fn next(&mut self) -> Option<Arrival<'_, S>> {
+    pub fn arrival(&mut self) -> Option<Arrival<'_, S>> {
         while let Some(&index) = self.listed.front() {
             let Some(source) = self.sources.get_mut(index).and_then(Option::as_mut) else {
                 self.listed.pop_front();
@@ -182,7 +182,7 @@ impl<S: Default> Receiver<S> {
         None
     }
 
-    /// Does what is due. See whether [`Self::next`] and [`Self::send`] have something then.
+    /// Does what is due. See whether [`Self::arrival`] and [`Self::send`] have something then.
     pub fn time_has_come(&mut self, now: u64) {
         let port = self.config.port;
         for index in 0..self.sources.len() {

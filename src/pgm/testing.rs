@@ -41,6 +41,9 @@ pub enum Host {
     Receiver(usize),
 }
 
+/// A packet on its way: when it arrives, its number, where, from whom, its bytes.
+type Carried = (u64, u64, Host, usize, Vec<u8>);
+
 pub struct World {
     pub now: u64,
     pub faults: Faults,
@@ -55,7 +58,7 @@ pub struct World {
     pub downstream: usize,
     jitter: Jitter,
     number: u64,
-    on_the_way: BinaryHeap<Reverse<(u64, u64, Host, usize, Vec<u8>)>>,
+    on_the_way: BinaryHeap<Reverse<Carried>>,
 }
 
 pub fn address(sender: usize) -> IpAddr {
@@ -148,7 +151,7 @@ impl World {
         }
     }
 
-    fn to_group(&mut self, from: usize, packet: &[u8]) {
+    fn carry_to_group(&mut self, from: usize, packet: &[u8]) {
         for receiver in 0..self.receivers.len() {
             self.carry(from, Host::Receiver(receiver), packet);
         }
@@ -168,7 +171,7 @@ impl World {
                 let Some(packet) = sender.packet(0).map(<[u8]>::to_vec) else { break };
                 sender.sent(1);
                 self.downstream += 1;
-                self.to_group(index, &packet);
+                self.carry_to_group(index, &packet);
             }
         }
     }
@@ -186,14 +189,14 @@ impl World {
                             self.carry(0, Host::Sender(sender), &packet);
                         }
                     }
-                    To::Group(_) => self.to_group(0, &packet),
+                    To::Group(_) => self.carry_to_group(0, &packet),
                 }
             }
         }
     }
 
     fn read(&mut self, index: usize) {
-        while let Some(Arrival { state, data }) = self.receivers[index].next() {
+        while let Some(Arrival { state, data }) = self.receivers[index].arrival() {
             let seen = data.map_or(Seen::Loss, |data| Seen::Data(data.into_vec()));
             state.seen.push(seen.clone());
             self.seen[index].push(seen);
