@@ -18,6 +18,7 @@
 //! | [`addresses`] | addresses that can be read, for handles | `mmap`(2) |
 //! | [`descriptor`] | descriptors that the program hands over | `getsockopt`(2) |
 //! | [`library`] | libraries that are loaded when they are needed | `dlopen`(3) |
+//! | [`norm`] | reliable multicast (optional) | `libnorm` |
 //! | [`timerfd`] | a precise timer that is a descriptor | `timerfd_create`(2) |
 //! | [`time`] | a monotonic clock | `clock_gettime`(2) |
 //!
@@ -37,6 +38,7 @@ pub mod handover;
 pub mod lazy_bool;
 pub mod library;
 pub mod membarrier;
+pub mod norm;
 mod place;
 pub mod poll;
 mod primitive;

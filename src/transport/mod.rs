@@ -7,6 +7,7 @@ mod connector;
 mod ipc;
 mod listener;
 pub mod multicast;
+mod norm;
 mod resolve;
 mod socks;
 mod stream;
@@ -87,6 +88,11 @@ impl Transport {
         Self { types, ..self }
     }
 
+    /// Only where the machine has what it needs.
+    const fn if_present(self, present: fn() -> bool) -> Self {
+        Self { present, ..self }
+    }
+
     /// What `zmq_has` calls it.
     const fn known_as(self, capability: &'static str) -> Self {
         Self { capability: Some(capability), ..self }
@@ -136,7 +142,7 @@ registry! {
     /// PGM in UDP datagrams, `zmq_pgm`(7)
     Epgm = Transport::new("epgm", Kind::Absent).types(PUBLISHING);
     /// NORM (RFC 5740), docs/norm.md
-    Norm = Transport::new("norm", Kind::Absent).types(PUBLISHING).known_as("norm");
+    Norm = Transport::new("norm", Kind::Multicast(norm::open)).types(PUBLISHING).known_as("norm").if_present(norm::is_present);
 }
 
 impl Scheme {
