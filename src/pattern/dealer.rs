@@ -1,16 +1,23 @@
-//! DEALER: asynchronous request-reply, fair-queued and load-balanced (RFC 28).
+//! DEALER: asynchronous request-reply, fair-queued and load-balanced (RFC 28), and CLIENT, the same without parts (RFC 41).
 
+use super::multipart::Multipart;
 use super::routing::{FairQueue, LoadBalancer};
 use super::{Attachment, Env, Pattern, probe};
 use crate::error::{Error, Result};
 use crate::message::Message;
 use crate::pipe::PipeId;
 
-/// The DEALER pattern.
-#[derive(Default)]
+/// The DEALER pattern, and CLIENT's where messages of several parts are refused.
 pub struct Dealer {
     inbound: FairQueue,
     outbound: LoadBalancer,
+}
+
+impl Dealer {
+    /// One whose messages may have several parts, or not.
+    pub fn new(multipart: Multipart) -> Self {
+        Self { inbound: FairQueue::new(multipart), outbound: LoadBalancer::new(multipart) }
+    }
 }
 
 impl Pattern for Dealer {
@@ -60,35 +67,40 @@ mod tests {
 
     #[test]
     fn sends_to_and_hears_its_peers_in_turn() {
-        let mut dealer = Socket::new(SocketType::Dealer);
-        assert_eq!(dealer.send(&["x"]), Err(Error::Again));
-        let (mut a, mut b) = (dealer.peer(), dealer.peer());
-        for body in ["1", "2", "3"] {
-            dealer.send(&[body]).unwrap();
+        for kind in [SocketType::Dealer, SocketType::Client] {
+            let mut socket = Socket::new(kind);
+            assert_eq!(socket.send(&["x"]), Err(Error::Again));
+            let (mut a, mut b) = (socket.peer(), socket.peer());
+            for body in ["1", "2", "3"] {
+                socket.send(&[body]).unwrap();
+            }
+            assert_eq!(a.recv_all(&mut socket), ["1", "3"]);
+            assert_eq!(b.recv_all(&mut socket), ["2"]);
+            a.send(&mut socket, &["a1"]);
+            a.send(&mut socket, &["a2"]);
+            b.send(&mut socket, &["b1"]);
+            assert!(socket.has_in());
+            let received = std::iter::from_fn(|| socket.recv().ok()).flatten().collect::<Vec<_>>();
+            assert_eq!(received, ["a1", "b1", "a2"]);
+            assert!(!socket.has_in() && socket.has_out());
         }
-        assert_eq!(a.recv_all(&mut dealer), ["1", "3"]);
-        assert_eq!(b.recv_all(&mut dealer), ["2"]);
-        a.send(&mut dealer, &["a1"]);
-        a.send(&mut dealer, &["a2"]);
-        b.send(&mut dealer, &["b1"]);
-        assert!(dealer.has_in());
-        let received = std::iter::from_fn(|| dealer.recv().ok()).flatten().collect::<Vec<_>>();
-        assert_eq!(received, ["a1", "b1", "a2"]);
-        assert!(!dealer.has_in() && dealer.has_out());
     }
 
     #[test]
     fn a_full_peer_does_not_hold_up_the_others() {
-        let mut dealer = Socket::new(SocketType::Dealer);
-        dealer.options.sndhwm = 1;
-        let (mut a, mut b) = (dealer.peer(), dealer.peer());
-        dealer.send(&["1"]).unwrap();
-        dealer.send(&["2"]).unwrap();
-        assert_eq!(dealer.send(&["x"]), Err(Error::Again));
-        assert_eq!(b.recv_all(&mut dealer), ["2"]);
-        dealer.send(&["3"]).unwrap();
-        assert_eq!(b.recv_all(&mut dealer), ["3"]);
-        assert_eq!(a.recv_all(&mut dealer), ["1"]);
+        for kind in [SocketType::Dealer, SocketType::Client] {
+            let mut socket = Socket::new(kind);
+            socket.options.sndhwm = 1;
+            let (mut a, mut b) = (socket.peer(), socket.peer());
+            socket.send(&["1"]).unwrap();
+            socket.send(&["2"]).unwrap();
+            assert!(!socket.has_out());
+            assert_eq!(socket.send(&["x"]), Err(Error::Again));
+            assert_eq!(b.recv_all(&mut socket), ["2"]);
+            socket.send(&["3"]).unwrap();
+            assert_eq!(b.recv_all(&mut socket), ["3"]);
+            assert_eq!(a.recv_all(&mut socket), ["1"]);
+        }
     }
 
     #[test]
@@ -96,5 +108,33 @@ mod tests {
         let mut dealer = Socket::new(SocketType::Dealer);
         dealer.options.probe_router = true;
         assert_eq!(dealer.peer().recv(&mut dealer).unwrap(), [""]);
+    }
+
+    #[test]
+    fn parts_are_refused_and_stay_the_callers() {
+        let mut client = Socket::new(SocketType::Client);
+        assert_eq!(client.send_part(b"1", true), Err(Error::Invalid));
+        let mut a = client.peer();
+        assert_eq!(client.send_part(b"1", true), Err(Error::Invalid));
+        client.send(&["2"]).unwrap();
+        assert_eq!(a.recv_all(&mut client), ["2"]);
+    }
+
+    #[test]
+    fn messages_of_several_parts_are_not_received() {
+        let mut client = Socket::new(SocketType::Client);
+        let (mut a, mut b) = (client.peer(), client.peer());
+        a.send(&mut client, &["1", "2", "3"]);
+        assert!(!client.has_in());
+        a.send(&mut client, &["4", "5"]);
+        assert_eq!(client.recv(), Err(Error::Again));
+        a.send(&mut client, &["6", "7"]);
+        a.send(&mut client, &["8"]);
+        b.send(&mut client, &["9"]);
+        assert!(client.has_in());
+        let mut received = [client.recv().unwrap(), client.recv().unwrap()].concat();
+        received.sort();
+        assert_eq!(received, ["8", "9"]);
+        assert!(!client.has_in());
     }
 }

@@ -1,15 +1,13 @@
-//! Patterns: what makes a socket a REQ or a PUB. One socket type is one file.
+//! Patterns: what makes a socket a REQ or a PUB. One pattern is one file; types that differ in one respect share theirs.
 //!
 //! A pattern is a state machine over the socket's pipes. It never blocks, reads no clock and sees no
 //! descriptor; the runtime calls it under the socket's lock and does what the pipes ask for afterwards.
 
-mod channel;
-mod client;
 mod dealer;
 mod dgram;
 mod dish;
-mod gather;
 mod groups;
+mod multipart;
 mod pair;
 mod peer;
 mod peers;
@@ -21,7 +19,6 @@ mod rep;
 mod req;
 mod router;
 pub mod routing;
-mod scatter;
 mod server;
 mod stream;
 mod subscribe;
@@ -38,6 +35,7 @@ use crate::error::{Error, Result};
 use crate::message::Message;
 use crate::options::{Options, SocketType};
 use crate::pipe::{PipeId, Pipes};
+use multipart::Multipart;
 
 /// `ZMQ_SUBSCRIBE`.
 const SUBSCRIBE: i32 = 6;
@@ -112,34 +110,28 @@ pub trait Pattern: Send {
 /// The pattern of a socket type.
 pub fn new(socket_type: SocketType) -> Box<dyn Pattern> {
     match socket_type {
-        SocketType::Pair => Box::new(pair::Pair::default()),
+        SocketType::Pair => Box::new(pair::Pair::new(Multipart::Allowed)),
         SocketType::Pub => Box::new(publish::Publish::default()),
         SocketType::Sub => Box::new(subscribe::Subscribe::default()),
         SocketType::Req => Box::new(req::Req::default()),
         SocketType::Rep => Box::new(rep::Rep::default()),
-        SocketType::Dealer => Box::new(dealer::Dealer::default()),
+        SocketType::Dealer => Box::new(dealer::Dealer::new(Multipart::Allowed)),
         SocketType::Router => Box::new(router::Router::default()),
-        SocketType::Pull => Box::new(pull::Pull::default()),
-        SocketType::Push => Box::new(push::Push::default()),
+        SocketType::Pull => Box::new(pull::Pull::new(Multipart::Allowed)),
+        SocketType::Push => Box::new(push::Push::new(Multipart::Allowed)),
         SocketType::XPub => Box::new(xpub::XPub::default()),
         SocketType::XSub => Box::new(xsub::XSub::default()),
         SocketType::Stream => Box::new(stream::Stream::default()),
         SocketType::Server => Box::new(server::Server::default()),
-        SocketType::Client => Box::new(client::Client::default()),
-        SocketType::Gather => Box::new(gather::Gather::default()),
-        SocketType::Scatter => Box::new(scatter::Scatter::default()),
+        SocketType::Client => Box::new(dealer::Dealer::new(Multipart::Refused)),
+        SocketType::Gather => Box::new(pull::Pull::new(Multipart::Refused)),
+        SocketType::Scatter => Box::new(push::Push::new(Multipart::Refused)),
         SocketType::Peer => Box::new(peer::Peer::default()),
-        SocketType::Channel => Box::new(channel::Channel::default()),
+        SocketType::Channel => Box::new(pair::Pair::new(Multipart::Refused)),
         SocketType::Radio => Box::new(radio::Radio::default()),
         SocketType::Dgram => Box::new(dgram::Dgram::default()),
         SocketType::Dish => Box::new(dish::Dish::default()),
     }
-}
-
-/// The thread-safe types send whole messages only: several threads' parts would run into each other.
-#[inline]
-fn refuse_parts(message: &Message) -> Result<()> {
-    if message.more() { Err(Error::Invalid) } else { Ok(()) }
 }
 
 /// Sends the empty message that tells a ROUTER at the other end who is there (`ZMQ_PROBE_ROUTER`).

@@ -1,15 +1,22 @@
-//! PUSH: the start of a pipeline, load-balanced (RFC 30).
+//! PUSH: the start of a pipeline, load-balanced (RFC 30), and SCATTER, the same without parts (RFC 49).
 
+use super::multipart::Multipart;
 use super::routing::LoadBalancer;
 use super::{Attachment, Env, Pattern};
 use crate::error::{Error, Result};
 use crate::message::Message;
 use crate::pipe::PipeId;
 
-/// The PUSH pattern.
-#[derive(Default)]
+/// The PUSH pattern, and SCATTER's where messages of several parts are refused.
 pub struct Push {
     outbound: LoadBalancer,
+}
+
+impl Push {
+    /// One whose messages may have several parts, or not.
+    pub fn new(multipart: Multipart) -> Self {
+        Self { outbound: LoadBalancer::new(multipart) }
+    }
 }
 
 impl Pattern for Push {
@@ -118,5 +125,32 @@ mod tests {
         push.send_part(b"c2", false).unwrap();
         assert_eq!(c.recv(&mut push).unwrap(), ["c1", "c2"]);
         assert_eq!(b.recv_all(&mut push), ["b"]);
+    }
+
+    #[test]
+    fn peers_take_turns_and_those_that_are_full_are_left_out() {
+        let mut scatter = Socket::new(SocketType::Scatter);
+        scatter.options.sndhwm = 2;
+        assert!(!scatter.has_out() && !scatter.has_in());
+        assert_eq!(scatter.send(&["x"]), Err(Error::Again));
+        assert_eq!(scatter.recv(), Err(Error::NotSupported));
+        let (mut a, mut b) = (scatter.peer(), scatter.peer());
+        for body in ["1", "2", "3", "4"] {
+            scatter.send(&[body]).unwrap();
+        }
+        assert_eq!(scatter.send(&["x"]), Err(Error::Again));
+        assert_eq!(a.recv_all(&mut scatter), ["1", "3"]);
+        scatter.send(&["5"]).unwrap();
+        assert_eq!(a.recv_all(&mut scatter), ["5"]);
+        assert_eq!(b.recv_all(&mut scatter), ["2", "4"]);
+    }
+
+    #[test]
+    fn parts_are_refused() {
+        let mut scatter = Socket::new(SocketType::Scatter);
+        assert_eq!(scatter.send_part(b"x", true), Err(Error::Invalid));
+        let mut a = scatter.peer();
+        assert_eq!(scatter.send_part(b"x", true), Err(Error::Invalid));
+        assert_eq!(a.recv_all(&mut scatter), [""; 0]);
     }
 }

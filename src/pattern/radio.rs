@@ -1,6 +1,7 @@
 //! RADIO: publishes to groups (RFC 48).
 
 use super::groups::Groups;
+use super::multipart::Multipart;
 use super::routing::Distribution;
 use super::{Attachment, Env, Pattern};
 use crate::error::{Error, Result};
@@ -42,7 +43,7 @@ impl Pattern for Radio {
     }
 
     fn send(&mut self, env: &mut Env, message: &mut Message) -> Result<()> {
-        if message.more() {
+        if Multipart::Refused.refuses(message) {
             return Err(Error::Invalid);
         }
         self.outbound.clear_marks();

@@ -5,8 +5,9 @@
 
 use std::collections::HashMap;
 
+use super::multipart::Multipart;
 use super::routing::FairQueue;
-use super::{Attachment, Env, Pattern, random, refuse_parts};
+use super::{Attachment, Env, Pattern, random};
 use crate::error::{Error, Result};
 use crate::message::Message;
 use crate::pipe::PipeId;
@@ -22,7 +23,12 @@ pub struct Server {
 
 impl Default for Server {
     fn default() -> Self {
-        Self { inbound: FairQueue::default(), pipes: HashMap::new(), last: None, next: random() }
+        Self {
+            inbound: FairQueue::new(Multipart::Refused),
+            pipes: HashMap::new(),
+            last: None,
+            next: random(),
+        }
     }
 }
 
@@ -60,7 +66,9 @@ impl Pattern for Server {
     }
 
     fn send(&mut self, env: &mut Env, message: &mut Message) -> Result<()> {
-        refuse_parts(message)?;
+        if Multipart::Refused.refuses(message) {
+            return Err(Error::Invalid);
+        }
         let routing_id = message.routing_id();
         let pipe = self.find(routing_id)?;
         // It is this socket's name for the connection, and none of the receiver's.
@@ -76,7 +84,7 @@ impl Pattern for Server {
 
     #[inline]
     fn recv(&mut self, env: &mut Env, out: &mut Message) -> Result<()> {
-        let pipe = self.inbound.recv_whole(env.pipes, out).ok_or(Error::Again)?;
+        let pipe = self.inbound.recv(env.pipes, out).ok_or(Error::Again)?;
         let routing_id = env.pipes.server_routing_id(pipe);
         out.set_routing_id(routing_id);
         self.last = Some((routing_id, pipe));
@@ -84,7 +92,7 @@ impl Pattern for Server {
     }
 
     fn has_in(&mut self, env: &mut Env) -> bool {
-        self.inbound.has_whole(env.pipes)
+        self.inbound.has_in(env.pipes)
     }
 
     // Whether a peer has room is looked at when a message for it comes.

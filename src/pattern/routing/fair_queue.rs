@@ -2,6 +2,7 @@
 
 use super::Turns;
 use crate::message::{Kind, Message};
+use crate::pattern::multipart::{Multipart, drop_message};
 use crate::pipe::{PipeId, Pipes};
 
 /// Receives from all pipes in turn, message by message.
@@ -11,9 +12,15 @@ pub struct FairQueue {
     turns: Turns,
     /// The last part received has others of its message behind it, in the current pipe.
     more: bool,
+    multipart: Multipart,
 }
 
 impl FairQueue {
+    /// A queue that drops messages of several parts, if `multipart` says so.
+    pub fn new(multipart: Multipart) -> Self {
+        Self { multipart, ..Self::default() }
+    }
+
     /// Adds a pipe; it may have something to read.
     pub fn attach(&mut self, pipe: PipeId) {
         self.turns.attach(pipe);
@@ -47,6 +54,10 @@ impl FairQueue {
                 self.more = out.more();
                 if !self.more {
                     self.turns.advance();
+                } else if self.multipart.refuses(out) {
+                    *out = Message::new();
+                    self.drop_current(pipes, pipe);
+                    continue;
                 }
                 return Some(pipe);
             }
@@ -60,51 +71,32 @@ impl FairQueue {
         None
     }
 
-    /// As `recv`, for sockets that take whole messages only: those of several parts are dropped.
-    #[inline]
-    pub fn recv_whole(&mut self, pipes: &mut Pipes, out: &mut Message) -> Option<PipeId> {
-        loop {
-            let pipe = self.recv(pipes, out)?;
-            if !self.more {
-                return Some(pipe);
-            }
-            *out = Message::new();
-            self.drop_rest(pipes);
-        }
-    }
-
-    /// As `has_in`, for sockets that take whole messages only: those of several parts are dropped.
-    pub fn has_whole(&mut self, pipes: &mut Pipes) -> bool {
-        while self.has_in(pipes) {
-            let Some(pipe) = self.turns.current() else { return false };
-            if pipes.peek(pipe).is_none_or(|message| !message.more()) {
-                return true;
-            }
-            self.more = true;
-            self.drop_rest(pipes);
-        }
-        false
-    }
-
-    /// Drops what is left of the message that is being received.
-    #[cold]
-    fn drop_rest(&mut self, pipes: &mut Pipes) {
-        let mut part = Message::new();
-        while self.more && self.recv(pipes, &mut part).is_some() {}
-    }
-
     /// Whether there is something to receive.
     pub fn has_in(&mut self, pipes: &mut Pipes) -> bool {
         if self.more {
             return true;
         }
         while let Some(pipe) = self.turns.current() {
-            if pipes.check_read(pipe) {
+            if !pipes.check_read(pipe) {
+                self.turns.deactivate_current();
+            } else if self.multipart.refuses_next(pipes, pipe) {
+                self.drop_current(pipes, pipe);
+            } else {
                 return true;
             }
-            self.turns.deactivate_current();
         }
         false
+    }
+
+    /// Drops the message, or what is left of it, that the current pipe is at.
+    #[cold]
+    fn drop_current(&mut self, pipes: &mut Pipes, pipe: PipeId) {
+        self.more = false;
+        if drop_message(pipes, pipe) {
+            self.turns.advance();
+        } else {
+            self.turns.deactivate_current();
+        }
     }
 
     /// Like `has_in`, for sockets that get their peers' routing ids: drops those in front, which a program

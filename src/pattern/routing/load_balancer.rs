@@ -3,6 +3,7 @@
 use super::Turns;
 use crate::error::{Error, Result};
 use crate::message::Message;
+use crate::pattern::multipart::Multipart;
 use crate::pipe::{PipeId, Pipes};
 
 /// Sends to all pipes in turn, message by message, leaving out those that are full.
@@ -14,9 +15,15 @@ pub struct LoadBalancer {
     more: bool,
     /// The pipe of the message that is being sent has gone; its other parts are dropped.
     dropping: bool,
+    multipart: Multipart,
 }
 
 impl LoadBalancer {
+    /// A balancer that refuses messages of several parts, if `multipart` says so.
+    pub fn new(multipart: Multipart) -> Self {
+        Self { multipart, ..Self::default() }
+    }
+
     /// Adds a pipe; it may have room.
     pub fn attach(&mut self, pipe: PipeId) {
         self.turns.attach(pipe);
@@ -37,9 +44,12 @@ impl LoadBalancer {
     /// Sends one part, and says to which pipe; `None` if it was dropped with the rest of its message.
     ///
     /// `Error::Again`: no pipe has room. `Error::BrokenPipe`: the peer went away in the middle of this message,
-    /// whose earlier parts are lost; the following ones will be dropped.
+    /// whose earlier parts are lost; the following ones will be dropped. `Error::Invalid`: it mustn't have parts.
     #[inline]
     pub fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Option<PipeId>> {
+        if self.multipart.refuses(message) {
+            return Err(Error::Invalid);
+        }
         let more = message.more();
         if self.dropping {
             (self.more, self.dropping) = (more, more);
