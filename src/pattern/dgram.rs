@@ -50,10 +50,6 @@ impl Pattern for Dgram {
         self.pipe.is_some_and(|pipe| env.pipes.check_write(pipe))
     }
 
-    fn read_activated(&mut self, _env: &mut Env, _pipe: PipeId) {}
-
-    fn write_activated(&mut self, _env: &mut Env, _pipe: PipeId) {}
-
     fn terminated(&mut self, _env: &mut Env, pipe: PipeId) {
         if self.pipe == Some(pipe) {
             (self.pipe, self.addressed) = (None, false);

@@ -60,10 +60,6 @@ impl Pattern for Dish {
         self.send_groups(env, pipe);
     }
 
-    fn send(&mut self, _env: &mut Env, _message: &mut Message) -> Result<()> {
-        Err(Error::NotSupported)
-    }
-
     #[inline]
     fn recv(&mut self, env: &mut Env, out: &mut Message) -> Result<()> {
         if let Some(message) = self.held.take() {

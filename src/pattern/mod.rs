@@ -9,7 +9,6 @@ mod dish;
 mod groups;
 mod multipart;
 mod pair;
-mod peer;
 mod peers;
 mod publish;
 mod pull;
@@ -69,18 +68,27 @@ pub trait Pattern: Send {
     /// Sends one part (`message.more()` says whether others follow). On success `message` is left empty;
     /// `Error::Again`: it would have to wait. `Error::BrokenPipe`: the peer went away in the middle of this message,
     /// and its earlier parts are lost. Like upstream, the caller reports that as EAGAIN if it may not block; if it
-    /// may, it drops this part too and reports success.
-    fn send(&mut self, env: &mut Env, message: &mut Message) -> Result<()>;
-    /// Receives one part into `out`; `Error::Again`: there is nothing.
-    fn recv(&mut self, env: &mut Env, out: &mut Message) -> Result<()>;
+    /// may, it drops this part too and reports success. `Error::NotSupported`: sockets of this type don't send.
+    fn send(&mut self, _env: &mut Env, _message: &mut Message) -> Result<()> {
+        Err(Error::NotSupported)
+    }
+    /// Receives one part into `out`; `Error::Again`: there is nothing. `Error::NotSupported`: sockets of this type
+    /// don't receive.
+    fn recv(&mut self, _env: &mut Env, _out: &mut Message) -> Result<()> {
+        Err(Error::NotSupported)
+    }
     /// `ZMQ_POLLIN`: `recv` would give a message.
-    fn has_in(&mut self, env: &mut Env) -> bool;
+    fn has_in(&mut self, _env: &mut Env) -> bool {
+        false
+    }
     /// `ZMQ_POLLOUT`: `send` would take a message.
-    fn has_out(&mut self, env: &mut Env) -> bool;
-    /// A passive pipe has something to read again.
-    fn read_activated(&mut self, env: &mut Env, pipe: PipeId);
-    /// A passive pipe has room again.
-    fn write_activated(&mut self, env: &mut Env, pipe: PipeId);
+    fn has_out(&mut self, _env: &mut Env) -> bool {
+        false
+    }
+    /// A passive pipe has something to read again. Patterns that ask each pipe anyway needn't hear of it.
+    fn read_activated(&mut self, _env: &mut Env, _pipe: PipeId) {}
+    /// A passive pipe has room again; likewise.
+    fn write_activated(&mut self, _env: &mut Env, _pipe: PipeId) {}
     /// The connection behind the pipe was lost and made again: the peer has forgotten what it knew.
     fn hiccuped(&mut self, _env: &mut Env, _pipe: PipeId) {}
     /// The pipe has ended; it is no longer among `env.pipes`' living ones after this call.
@@ -122,11 +130,10 @@ pub fn new(socket_type: SocketType) -> Box<dyn Pattern> {
         SocketType::XPub => Box::new(xpub::XPub::default()),
         SocketType::XSub => Box::new(xsub::XSub::default()),
         SocketType::Stream => Box::new(stream::Stream::default()),
-        SocketType::Server => Box::new(server::Server::default()),
+        SocketType::Server | SocketType::Peer => Box::new(server::Server::default()),
         SocketType::Client => Box::new(dealer::Dealer::new(Multipart::Refused)),
         SocketType::Gather => Box::new(pull::Pull::new(Multipart::Refused)),
         SocketType::Scatter => Box::new(push::Push::new(Multipart::Refused)),
-        SocketType::Peer => Box::new(peer::Peer::default()),
         SocketType::Channel => Box::new(pair::Pair::new(Multipart::Refused)),
         SocketType::Radio => Box::new(radio::Radio::default()),
         SocketType::Dgram => Box::new(dgram::Dgram::default()),

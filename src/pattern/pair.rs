@@ -73,10 +73,6 @@ impl Pattern for Pair {
         self.peer.is_some_and(|pipe| env.pipes.check_write(pipe))
     }
 
-    fn read_activated(&mut self, _env: &mut Env, _pipe: PipeId) {}
-
-    fn write_activated(&mut self, _env: &mut Env, _pipe: PipeId) {}
-
     fn terminated(&mut self, _env: &mut Env, pipe: PipeId) {
         if self.peer == Some(pipe) {
             self.peer = None;

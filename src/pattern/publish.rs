@@ -29,14 +29,6 @@ impl Pattern for Publish {
         self.xpub.send(env, message)
     }
 
-    fn recv(&mut self, _env: &mut Env, _out: &mut Message) -> Result<()> {
-        Err(Error::NotSupported)
-    }
-
-    fn has_in(&mut self, _env: &mut Env) -> bool {
-        false
-    }
-
     fn has_out(&mut self, env: &mut Env) -> bool {
         self.xpub.has_out(env)
     }

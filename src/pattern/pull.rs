@@ -24,10 +24,6 @@ impl Pattern for Pull {
         self.inbound.attach(pipe);
     }
 
-    fn send(&mut self, _env: &mut Env, _message: &mut Message) -> Result<()> {
-        Err(Error::NotSupported)
-    }
-
     #[inline]
     fn recv(&mut self, env: &mut Env, out: &mut Message) -> Result<()> {
         self.inbound.recv(env.pipes, out).map(drop).ok_or(Error::Again)
@@ -37,15 +33,9 @@ impl Pattern for Pull {
         self.inbound.has_in(env.pipes)
     }
 
-    fn has_out(&mut self, _env: &mut Env) -> bool {
-        false
-    }
-
     fn read_activated(&mut self, _env: &mut Env, pipe: PipeId) {
         self.inbound.activated(pipe);
     }
-
-    fn write_activated(&mut self, _env: &mut Env, _pipe: PipeId) {}
 
     fn terminated(&mut self, _env: &mut Env, pipe: PipeId) {
         self.inbound.terminated(pipe);

@@ -31,19 +31,9 @@ impl Pattern for Push {
         self.outbound.send(env.pipes, message).map(drop)
     }
 
-    fn recv(&mut self, _env: &mut Env, _out: &mut Message) -> Result<()> {
-        Err(Error::NotSupported)
-    }
-
-    fn has_in(&mut self, _env: &mut Env) -> bool {
-        false
-    }
-
     fn has_out(&mut self, env: &mut Env) -> bool {
         self.outbound.has_out(env.pipes)
     }
-
-    fn read_activated(&mut self, _env: &mut Env, _pipe: PipeId) {}
 
     fn write_activated(&mut self, _env: &mut Env, pipe: PipeId) {
         self.outbound.activated(pipe);

@@ -57,14 +57,6 @@ impl Pattern for Radio {
         Ok(())
     }
 
-    fn recv(&mut self, _env: &mut Env, _out: &mut Message) -> Result<()> {
-        Err(Error::NotSupported)
-    }
-
-    fn has_in(&mut self, _env: &mut Env) -> bool {
-        false
-    }
-
     fn has_out(&mut self, _env: &mut Env) -> bool {
         true
     }

@@ -78,6 +78,7 @@ impl Pattern for Rep {
                 }
             }
             Some(peer) => {
+                // A reply never waits for room: it is dropped where there is none.
                 env.pipes.rollback(peer);
                 self.peer = None;
                 *message = Message::new();
@@ -118,9 +119,6 @@ impl Pattern for Rep {
     fn read_activated(&mut self, _env: &mut Env, pipe: PipeId) {
         self.inbound.activated(pipe);
     }
-
-    // A reply never waits for room: it is dropped where there is none.
-    fn write_activated(&mut self, _env: &mut Env, _pipe: PipeId) {}
 
     fn terminated(&mut self, _env: &mut Env, pipe: PipeId) {
         if self.inbound.terminated(pipe) && self.state == State::Receiving {

@@ -217,9 +217,6 @@ impl Pattern for Router {
         }
     }
 
-    // Whether a peer has room is looked at when a message for it comes.
-    fn write_activated(&mut self, _env: &mut Env, _pipe: PipeId) {}
-
     fn terminated(&mut self, env: &mut Env, pipe: PipeId) {
         if self.anonymous.remove(&pipe) {
             return;

@@ -1,7 +1,10 @@
 //! SERVER: asynchronous request-reply with CLIENTs, addressed by routing id, without parts (RFC 41).
 //!
 //! A routing id is a number other than 0, which the SERVER gives to each connection. Received messages carry it; a message to be
-//! sent goes where its own says. PEER works in the same way.
+//! sent goes where its own says.
+//!
+//! PEER (RFC 51) is the same between equals. What it has beyond that is `zmq_connect_peer`, which tells the routing id of the peer that
+//! it connects to, so that it can speak first; that is the runtime's business.
 
 use std::collections::HashMap;
 
@@ -12,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::message::Message;
 use crate::pipe::PipeId;
 
-/// The SERVER pattern.
+/// The SERVER pattern, and PEER's.
 pub struct Server {
     inbound: FairQueue,
     pipes: HashMap<u32, PipeId>,
@@ -103,8 +106,6 @@ impl Pattern for Server {
     fn read_activated(&mut self, _env: &mut Env, pipe: PipeId) {
         self.inbound.activated(pipe);
     }
-
-    fn write_activated(&mut self, _env: &mut Env, _pipe: PipeId) {}
 
     fn terminated(&mut self, env: &mut Env, pipe: PipeId) {
         self.pipes.remove(&env.pipes.server_routing_id(pipe));
@@ -240,5 +241,37 @@ mod tests {
         assert_eq!(ids, [u32::MAX - 1, u32::MAX, 1, 2]);
         server.next = u32::MAX;
         assert_eq!(server.generate(), 3);
+    }
+
+    #[test]
+    fn it_can_speak_first_and_knows_who_answers() {
+        let mut socket = Socket::new(SocketType::Peer);
+        let connected = Attachment { subscribe_to_all: false, locally_initiated: true };
+        let mut a = socket.peer_with(connected, |_| {});
+        let mut b = socket.peer();
+        let to_a = socket.pipes.server_routing_id(a.id);
+        let to_b = socket.pipes.server_routing_id(b.id);
+        assert!(to_a != 0 && to_b != 0 && to_a != to_b);
+        for (id, body) in [(to_a, "to a"), (to_b, "to b")] {
+            let mut message = part(body.as_bytes(), false);
+            message.set_routing_id(id);
+            socket.call(|pattern, env| pattern.send(env, &mut message)).unwrap();
+        }
+        assert_eq!(a.recv_all(&mut socket), ["to a"]);
+        assert_eq!(b.recv_all(&mut socket), ["to b"]);
+        a.send(&mut socket, &["from a"]);
+        let answer = socket.recv_part().unwrap();
+        assert_eq!((answer.data(), answer.routing_id()), (&b"from a"[..], to_a));
+        assert!(socket.has_out() && !socket.has_in());
+    }
+
+    #[test]
+    fn its_peers_are_found_by_their_ids_until_they_have_gone() {
+        let mut socket = Socket::new(SocketType::Peer);
+        let a = socket.peer();
+        let to_a = socket.pipes.server_routing_id(a.id);
+        assert_eq!(socket.call(|pattern, _| pattern.find_peer(to_a)), Ok(a.id));
+        a.close(&mut socket);
+        assert_eq!(socket.call(|pattern, _| pattern.find_peer(to_a)), Err(Error::HostUnreachable));
     }
 }

@@ -78,6 +78,7 @@ impl Pattern for Stream {
         self.held.is_some() || self.inbound.has_in(env.pipes)
     }
 
+    // Whether a connection has room is looked at when something for it comes.
     fn has_out(&mut self, _env: &mut Env) -> bool {
         true
     }
@@ -85,9 +86,6 @@ impl Pattern for Stream {
     fn read_activated(&mut self, _env: &mut Env, pipe: PipeId) {
         self.inbound.activated(pipe);
     }
-
-    // Whether a connection has room is looked at when something for it comes.
-    fn write_activated(&mut self, _env: &mut Env, _pipe: PipeId) {}
 
     fn terminated(&mut self, env: &mut Env, pipe: PipeId) {
         self.peers.remove(env.pipes, pipe);

@@ -22,10 +22,6 @@ impl Pattern for Subscribe {
         self.xsub.attached(env, pipe, attachment);
     }
 
-    fn send(&mut self, _env: &mut Env, _message: &mut Message) -> Result<()> {
-        Err(Error::NotSupported)
-    }
-
     #[inline]
     fn recv(&mut self, env: &mut Env, out: &mut Message) -> Result<()> {
         self.xsub.recv(env, out)
@@ -33,10 +29,6 @@ impl Pattern for Subscribe {
 
     fn has_in(&mut self, env: &mut Env) -> bool {
         self.xsub.has_in(env)
-    }
-
-    fn has_out(&mut self, _env: &mut Env) -> bool {
-        false
     }
 
     fn read_activated(&mut self, env: &mut Env, pipe: PipeId) {
