@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::routing::{Distribution, FairQueue};
+use super::routing::{Distribution, FilteredQueue};
 use super::{Attachment, Env, Pattern};
 use crate::error::{Error, Result};
 use crate::message::{Kind, MAX_GROUP, Message};
@@ -11,29 +11,12 @@ use crate::pipe::PipeId;
 /// The DISH pattern.
 #[derive(Default)]
 pub struct Dish {
-    inbound: FairQueue,
+    inbound: FilteredQueue,
     outbound: Distribution,
     groups: HashSet<Box<[u8]>>,
-    /// What was received ahead, to see whether there is something that is wanted.
-    held: Option<Message>,
 }
 
 impl Dish {
-    /// Receives the next message of a group that is joined. Publishers know the groups too, but not over udp, and not at once.
-    fn recv_wanted(&mut self, env: &mut Env, out: &mut Message) -> Result<()> {
-        loop {
-            let first = !self.inbound.is_mid_message();
-            self.inbound.recv(env.pipes, out).ok_or(Error::Again)?;
-            if !first || self.groups.contains(out.group()) {
-                return Ok(());
-            }
-            // Over inproc, a peer of another type may have sent several parts.
-            while out.more() {
-                self.inbound.recv(env.pipes, out).ok_or(Error::Again)?;
-            }
-        }
-    }
-
     /// Tells one publisher what is joined.
     fn send_groups(&mut self, env: &mut Env, pipe: PipeId) {
         for group in &self.groups {
@@ -60,25 +43,15 @@ impl Pattern for Dish {
         self.send_groups(env, pipe);
     }
 
+    // Publishers know the groups too, but not over udp, and not at once.
     #[inline]
     fn recv(&mut self, env: &mut Env, out: &mut Message) -> Result<()> {
-        if let Some(message) = self.held.take() {
-            *out = message;
-            return Ok(());
-        }
-        self.recv_wanted(env, out)
+        let received = self.inbound.recv(env.pipes, out, |message| self.groups.contains(message.group()));
+        if received { Ok(()) } else { Err(Error::Again) }
     }
 
     fn has_in(&mut self, env: &mut Env) -> bool {
-        if self.held.is_some() {
-            return true;
-        }
-        let mut message = Message::new();
-        if self.recv_wanted(env, &mut message).is_err() {
-            return false;
-        }
-        self.held = Some(message);
-        true
+        self.inbound.has_in(env.pipes, |message| self.groups.contains(message.group()))
     }
 
     fn has_out(&mut self, _env: &mut Env) -> bool {
@@ -94,10 +67,7 @@ impl Pattern for Dish {
     }
 
     fn hiccuped(&mut self, env: &mut Env, pipe: PipeId) {
-        // What kept the pipe full is gone.
-        if env.pipes.check_write(pipe) {
-            self.outbound.activated(pipe);
-        }
+        self.outbound.hiccuped(env.pipes, pipe);
         self.send_groups(env, pipe);
     }
 

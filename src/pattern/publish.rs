@@ -2,7 +2,7 @@
 
 use super::xpub::XPub;
 use super::{Attachment, Env, Pattern};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::message::Message;
 use crate::pipe::PipeId;
 

@@ -3,7 +3,7 @@
 use super::multipart::Multipart;
 use super::routing::LoadBalancer;
 use super::{Attachment, Env, Pattern};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::message::Message;
 use crate::pipe::PipeId;
 

@@ -6,12 +6,14 @@
 
 mod distribution;
 mod fair_queue;
+mod filtered_queue;
 mod load_balancer;
 #[cfg(test)]
 mod tests;
 
 pub use distribution::Distribution;
 pub use fair_queue::FairQueue;
+pub use filtered_queue::FilteredQueue;
 pub use load_balancer::LoadBalancer;
 
 use crate::pipe::PipeId;

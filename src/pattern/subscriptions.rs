@@ -1,6 +1,17 @@
 //! Who subscribes to what: sets of prefixes, for the publisher's and for the subscriber's side.
 
 use super::trie::{Trie, Value};
+use crate::message::{Kind, Message};
+
+/// What a part that a subscriber sends asks for, if anything: true to subscribe to the topic, false to cancel that.
+pub fn subscription(message: &Message) -> Option<(bool, &[u8])> {
+    match (message.kind(), message.data()) {
+        (Kind::Subscribe, topic) => Some((true, topic)),
+        (Kind::Cancel, topic) => Some((false, topic)),
+        (_, [byte @ (0 | 1), topic @ ..]) => Some((*byte == 1, topic)),
+        _ => None,
+    }
+}
 
 /// The pipes that subscribe to one prefix. A pipe counts once, however often it subscribes.
 #[derive(Default)]

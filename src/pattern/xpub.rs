@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use super::routing::Distribution;
-use super::subscriptions::{Removed, Subscriptions};
+use super::subscriptions::{Removed, Subscriptions, subscription};
 use super::{Attachment, Env, Pattern, SUBSCRIBE, UNSUBSCRIBE};
 use crate::error::{Error, Result};
 use crate::message::{Kind, Message};
@@ -106,16 +106,6 @@ impl XPub {
         if env.options.invert_matching {
             outbound.invert_marks();
         }
-    }
-}
-
-/// What a message from a subscriber asks for, if anything.
-fn subscription(message: &Message) -> Option<(bool, &[u8])> {
-    match (message.kind(), message.data()) {
-        (Kind::Subscribe, topic) => Some((true, topic)),
-        (Kind::Cancel, topic) => Some((false, topic)),
-        (_, [byte @ (0 | 1), topic @ ..]) => Some((*byte == 1, topic)),
-        _ => None,
     }
 }
 

@@ -3,21 +3,20 @@
 //! A message that begins with a byte 1 subscribes to the topic behind it, one that begins with 0 cancels that;
 //! any other goes to the publishers as it is.
 
-use super::routing::{Distribution, FairQueue};
-use super::subscriptions::{CountedSubscriptions, Removed};
+use super::routing::{Distribution, FilteredQueue};
+use super::subscriptions::{CountedSubscriptions, Removed, subscription};
 use super::{Attachment, Env, Pattern};
 use crate::error::{Error, Result};
 use crate::message::{Kind, Message};
+use crate::options::Options;
 use crate::pipe::PipeId;
 
 /// The XSUB pattern, and most of SUB.
 #[derive(Default)]
 pub struct XSub {
-    inbound: FairQueue,
+    inbound: FilteredQueue,
     outbound: Distribution,
     subscriptions: CountedSubscriptions,
-    /// A part that was received ahead, to see whether there is one that is wanted.
-    held: Option<Message>,
     /// The next part to be sent has its message's first part before it.
     sending: bool,
     /// That next part may be a subscription too.
@@ -43,25 +42,11 @@ impl XSub {
         });
         env.pipes.flush(pipe);
     }
+}
 
-    fn wants(&self, env: &Env, message: &Message) -> bool {
-        !self.filter || self.subscriptions.matches(message.data()) != env.options.invert_matching
-    }
-
-    /// Receives the next part that is wanted.
-    #[inline]
-    fn recv_wanted(&mut self, env: &mut Env, out: &mut Message) -> Result<()> {
-        loop {
-            let first = !self.inbound.is_mid_message();
-            self.inbound.recv(env.pipes, out).ok_or(Error::Again)?;
-            if !first || self.wants(env, out) {
-                return Ok(());
-            }
-            while out.more() {
-                self.inbound.recv(env.pipes, out).ok_or(Error::Again)?;
-            }
-        }
-    }
+/// Whether a subscriber is to receive the message that begins with this part.
+fn wants(subscriptions: &CountedSubscriptions, options: &Options, first: &Message) -> bool {
+    subscriptions.matches(first.data()) != options.invert_matching
 }
 
 impl Pattern for XSub {
@@ -80,18 +65,18 @@ impl Pattern for XSub {
             true
         } else {
             // Repeated subscriptions are passed on: a forwarder with ZMQ_XPUB_VERBOSE wants to see them.
-            let (is_change, pass_on) = match (message.kind(), message.data()) {
-                (Kind::Subscribe, topic) | (_, [1, topic @ ..]) => {
+            let change = subscription(message);
+            let pass_on = match change {
+                Some((true, topic)) => {
                     self.subscriptions.add(topic);
-                    (true, true)
+                    true
                 }
-                (Kind::Cancel, topic) | (_, [0, topic @ ..]) => {
-                    let removed = self.subscriptions.remove(topic);
-                    (true, removed == Removed::Last || env.options.xsub_verbose_unsubscribe)
+                Some((false, topic)) => {
+                    self.subscriptions.remove(topic) == Removed::Last || env.options.xsub_verbose_unsubscribe
                 }
-                _ => (false, true),
+                None => true,
             };
-            self.may_subscribe |= is_change;
+            self.may_subscribe |= change.is_some();
             pass_on
         };
         if pass_on {
@@ -104,26 +89,20 @@ impl Pattern for XSub {
 
     #[inline]
     fn recv(&mut self, env: &mut Env, out: &mut Message) -> Result<()> {
-        if let Some(message) = self.held.take() {
-            *out = message;
-            return Ok(());
-        }
-        self.recv_wanted(env, out)
+        let received = if self.filter {
+            let wants = |message: &Message| wants(&self.subscriptions, env.options, message);
+            self.inbound.recv(env.pipes, out, wants)
+        } else {
+            self.inbound.unfiltered().recv(env.pipes, out).is_some()
+        };
+        if received { Ok(()) } else { Err(Error::Again) }
     }
 
     fn has_in(&mut self, env: &mut Env) -> bool {
-        if self.held.is_some() {
-            return true;
+        if !self.filter {
+            return self.inbound.unfiltered().has_in(env.pipes);
         }
-        if !self.filter || self.inbound.is_mid_message() {
-            return self.inbound.has_in(env.pipes);
-        }
-        let mut message = Message::new();
-        if self.recv_wanted(env, &mut message).is_err() {
-            return false;
-        }
-        self.held = Some(message);
-        true
+        self.inbound.has_in(env.pipes, |message| wants(&self.subscriptions, env.options, message))
     }
 
     fn has_out(&mut self, _env: &mut Env) -> bool {
@@ -139,10 +118,7 @@ impl Pattern for XSub {
     }
 
     fn hiccuped(&mut self, env: &mut Env, pipe: PipeId) {
-        // What kept the pipe full is gone.
-        if env.pipes.check_write(pipe) {
-            self.outbound.activated(pipe);
-        }
+        self.outbound.hiccuped(env.pipes, pipe);
         self.send_subscriptions(env, pipe);
     }
 
@@ -169,10 +145,10 @@ mod tests {
     /// What a publisher was sent: subscriptions as `+topic`, cancellations as `-topic`.
     fn sent(xsub: &mut Socket, peer: &mut Peer) -> Vec<String> {
         std::iter::from_fn(|| peer.recv_part(xsub))
-            .map(|message| match (message.kind(), message.data()) {
-                (Kind::Subscribe, topic) | (_, [1, topic @ ..]) => ("+", topic.to_vec()),
-                (Kind::Cancel, topic) | (_, [0, topic @ ..]) => ("-", topic.to_vec()),
-                (_, other) => ("", other.to_vec()),
+            .map(|message| match subscription(&message) {
+                Some((true, topic)) => ("+", topic.to_vec()),
+                Some((false, topic)) => ("-", topic.to_vec()),
+                None => ("", message.data().to_vec()),
             })
             .map(|(sign, topic)| format!("{sign}{}", String::from_utf8_lossy(&topic)))
             .collect()

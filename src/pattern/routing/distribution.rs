@@ -36,6 +36,13 @@ impl Distribution {
         self.eligible += 1;
     }
 
+    /// The connection behind the pipe was lost and made again: what kept it full is gone.
+    pub fn hiccuped(&mut self, pipes: &mut Pipes, pipe: PipeId) {
+        if pipes.check_write(pipe) {
+            self.activated(pipe);
+        }
+    }
+
     /// Forgets a pipe.
     pub fn terminated(&mut self, pipe: PipeId) {
         if let Some(place) = self.order.place(pipe) {
