@@ -17,6 +17,19 @@ impl Pair {
     pub fn new(multipart: Multipart) -> Self {
         Self { peer: None, multipart }
     }
+
+    /// Receives a message of one part, and drops others.
+    fn recv_whole(&self, env: &mut Env, out: &mut Message) -> Result<()> {
+        let pipe = self.peer.ok_or(Error::Again)?;
+        while env.pipes.read(pipe, out) {
+            if !out.more() {
+                return Ok(());
+            }
+            *out = Message::new();
+            drop_message(env.pipes, pipe);
+        }
+        Err(Error::Again)
+    }
 }
 
 impl Pattern for Pair {
@@ -47,15 +60,13 @@ impl Pattern for Pair {
 
     #[inline]
     fn recv(&mut self, env: &mut Env, out: &mut Message) -> Result<()> {
-        let pipe = self.peer.ok_or(Error::Again)?;
-        while env.pipes.read(pipe, out) {
-            if !self.multipart.refuses(out) {
-                return Ok(());
-            }
-            *out = Message::new();
-            drop_message(env.pipes, pipe);
+        if self.multipart == Multipart::Refused {
+            return self.recv_whole(env, out);
         }
-        Err(Error::Again)
+        match self.peer {
+            Some(pipe) if env.pipes.read(pipe, out) => Ok(()),
+            _ => Err(Error::Again),
+        }
     }
 
     fn has_in(&mut self, env: &mut Env) -> bool {

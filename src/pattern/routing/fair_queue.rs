@@ -49,15 +49,19 @@ impl FairQueue {
     /// Receives the next part, and says from which pipe. `None`: nothing is there.
     #[inline]
     pub fn recv(&mut self, pipes: &mut Pipes, out: &mut Message) -> Option<PipeId> {
+        match self.multipart {
+            Multipart::Allowed => self.recv_part(pipes, out),
+            Multipart::Refused => self.recv_whole(pipes, out),
+        }
+    }
+
+    #[inline]
+    fn recv_part(&mut self, pipes: &mut Pipes, out: &mut Message) -> Option<PipeId> {
         while let Some(pipe) = self.turns.current() {
             if pipes.read(pipe, out) {
                 self.more = out.more();
                 if !self.more {
                     self.turns.advance();
-                } else if self.multipart.refuses(out) {
-                    *out = Message::new();
-                    self.drop_current(pipes, pipe);
-                    continue;
                 }
                 return Some(pipe);
             }
@@ -69,6 +73,17 @@ impl FairQueue {
             }
         }
         None
+    }
+
+    fn recv_whole(&mut self, pipes: &mut Pipes, out: &mut Message) -> Option<PipeId> {
+        loop {
+            let pipe = self.recv_part(pipes, out)?;
+            if !self.more {
+                return Some(pipe);
+            }
+            *out = Message::new();
+            self.drop_current(pipes, pipe);
+        }
     }
 
     /// Whether there is something to receive.
