@@ -99,8 +99,9 @@ impl TemporaryDirectory {
             .map(PathBuf::from)
             .find(|folder| folder.is_dir())
             .unwrap_or_default();
-        // Only this user can enter it (mkdtemp(3)), so nobody else can put a socket of the same name there.
-        let path = nix::unistd::mkdtemp(&folder.join("tmpXXXXXX"))
+        // Only this user can enter it, so nobody else can put a socket of the same name there. mkdtemp(3) puts characters of its
+        // own in the place of six X.
+        let path = nix::unistd::mkdtemp(&folder.join(format!("tmp{}", "X".repeat(6))))
             .map_err(|errno| Error::from_errno(errno as i32))?;
         let absolute = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
         Ok(Self { path, absolute })

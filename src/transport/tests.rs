@@ -8,6 +8,7 @@ use std::time::Duration;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use socket2::SockRef;
+use tempfile::{TempDir, tempdir};
 
 use super::*;
 use crate::options::{AddressMask, ContextOptions};
@@ -79,23 +80,9 @@ fn exchange(one: &Stream, other: &Stream) {
     }
 }
 
-/// A new folder, removed with what is in it when the test ends.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        Self(nix::unistd::mkdtemp(&std::env::temp_dir().join("zmq-test-XXXXXX")).unwrap())
-    }
-
-    fn endpoint(&self, file: &str) -> String {
-        format!("ipc://{}", self.0.join(file).display())
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+/// The endpoint of a file in a folder.
+fn ipc(folder: &TempDir, file: &str) -> String {
+    format!("ipc://{}", folder.path().join(file).display())
 }
 
 #[test]
@@ -238,12 +225,12 @@ fn unknown_hosts_show_at_the_attempt() {
 
 #[test]
 fn bytes_travel_both_ways() {
-    let folder = Folder::new();
+    let folder = tempdir().unwrap();
     for (endpoint, options) in [
         ("tcp://127.0.0.1:*".to_owned(), options()),
         ("tcp://[::1]:*".to_owned(), ipv6()),
         ("tcp://127.0.0.1:*".to_owned(), ipv6()),
-        (folder.endpoint("socket"), options()),
+        (ipc(&folder, "socket"), options()),
     ] {
         let (ours, theirs, _listener) = pair(&endpoint, &options);
         exchange(&ours, &theirs);
@@ -261,9 +248,9 @@ fn ends_have_names() {
         assert_eq!(ours.local_endpoint(), theirs.remote_endpoint());
         assert_eq!((ours.peer_address().as_str(), theirs.peer_address().as_str()), (host, host));
     }
-    let folder = Folder::new();
-    let abstract_name = format!("ipc://@{}", folder.0.display());
-    for endpoint in [folder.endpoint("socket"), abstract_name] {
+    let folder = tempdir().unwrap();
+    let abstract_name = format!("ipc://@{}", folder.path().display());
+    for endpoint in [ipc(&folder, "socket"), abstract_name] {
         let (ours, theirs, listener) = pair(&endpoint, &options());
         assert_eq!(listener.endpoint(), endpoint);
         assert_eq!(ours.remote_endpoint(), endpoint);
@@ -319,8 +306,8 @@ fn nobody_listens() {
     listener.close().unwrap();
     assert_eq!(connect(&endpoint, &options()).unwrap_err(), Error::ConnectionRefused);
 
-    let folder = Folder::new();
-    let endpoint = folder.endpoint("socket");
+    let folder = tempdir().unwrap();
+    let endpoint = ipc(&folder, "socket");
     assert_eq!(connect(&endpoint, &options()).unwrap_err(), Error::NotFound);
     bind(&endpoint, &options()).unwrap().close().unwrap();
     assert_eq!(connect(&endpoint, &options()).unwrap_err(), Error::ConnectionRefused);
@@ -350,16 +337,16 @@ fn a_connection_comes_from_its_source_address() {
 /// What the reference says to `zmq_bind` and `zmq_connect`.
 #[test]
 fn ipc_addresses() {
-    let folder = Folder::new();
-    std::fs::create_dir(folder.0.join("folder")).unwrap();
-    let inside = folder.0.to_str().unwrap().len() + 1;
-    let longest = folder.endpoint(&"x".repeat(107 - inside));
-    let too_long = folder.endpoint(&"x".repeat(108 - inside));
-    let abstract_name = format!("ipc://@{}", &folder.0.display());
+    let folder = tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("folder")).unwrap();
+    let inside = folder.path().to_str().unwrap().len() + 1;
+    let longest = ipc(&folder, &"x".repeat(107 - inside));
+    let too_long = ipc(&folder, &"x".repeat(108 - inside));
+    let abstract_name = format!("ipc://@{}", folder.path().display());
     for (endpoint, bound, connectable) in [
-        (&folder.endpoint("a b:c"), Ok(()), true),
-        (&folder.endpoint("nosuch/x"), Err(Error::NotFound), true),
-        (&folder.endpoint("folder"), Err(Error::AddressInUse), true),
+        (&ipc(&folder, "a b:c"), Ok(()), true),
+        (&ipc(&folder, "nosuch/x"), Err(Error::NotFound), true),
+        (&ipc(&folder, "folder"), Err(Error::AddressInUse), true),
         (&"ipc://.".to_owned(), Err(Error::AddressInUse), true),
         (&"ipc:///".to_owned(), Err(Error::AddressInUse), true),
         (&abstract_name, Ok(()), true),
@@ -378,9 +365,9 @@ fn ipc_addresses() {
 
 #[test]
 fn an_ipc_path_is_taken_over_and_an_abstract_name_is_not() {
-    let folder = Folder::new();
-    let endpoint = folder.endpoint("socket");
-    std::fs::write(folder.0.join("socket"), "not even a socket").unwrap();
+    let folder = tempdir().unwrap();
+    let endpoint = ipc(&folder, "socket");
+    std::fs::write(folder.path().join("socket"), "not even a socket").unwrap();
     let first = bind(&endpoint, &options()).unwrap();
     let second = bind(&endpoint, &options()).unwrap();
     let _ours = connect(&endpoint, &options()).unwrap();
@@ -390,9 +377,9 @@ fn an_ipc_path_is_taken_over_and_an_abstract_name_is_not() {
     first.close().unwrap();
     connect(&endpoint, &options()).unwrap();
     second.close().unwrap();
-    assert!(folder.0.join("socket").exists());
+    assert!(folder.path().join("socket").exists());
 
-    let endpoint = format!("ipc://@{}", folder.0.display());
+    let endpoint = format!("ipc://@{}", folder.path().display());
     let _first = bind(&endpoint, &options()).unwrap();
     assert_eq!(bind(&endpoint, &options()).unwrap_err(), Error::AddressInUse);
 }
@@ -467,12 +454,12 @@ fn ipc_accept_filters() {
 
 #[test]
 fn a_listening_socket_can_be_handed_over() {
-    let folder = Folder::new();
-    let path = folder.0.join("socket");
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("socket");
     let tcp = std::net::TcpListener::bind("127.0.0.78:0").unwrap();
     let tcp_endpoint = format!("tcp://{}", tcp.local_addr().unwrap());
     let ipc = std::os::unix::net::UnixListener::bind(&path).unwrap();
-    let ipc_endpoint = folder.endpoint("socket");
+    let ipc_endpoint = super::tests::ipc(&folder, "socket");
     // The address given is not used, as long as it is valid.
     for (descriptor, given, endpoint) in [
         (tcp.into_raw_fd(), "tcp://ignored", tcp_endpoint),
