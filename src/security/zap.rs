@@ -123,7 +123,7 @@ pub fn refusal(reason: &[u8]) -> ProtocolError {
 
 /// Who asks: what the handler is told of the server and the connection.
 #[derive(Clone, Copy, Debug)]
-pub struct Server<'a> {
+pub struct RequestedBy<'a> {
     /// `ZMQ_ZAP_DOMAIN`
     pub domain: &'a [u8],
     /// The peer's address, as in `Peer-Address` of its messages.
@@ -136,8 +136,8 @@ pub struct Server<'a> {
 ///
 /// # Errors
 /// `ENOMEM`.
-pub fn request(server: Server<'_>, request: &ZapRequest) -> Result<Vec<Message>> {
-    let Server { domain, address, routing_id } = server;
+pub fn request(by: RequestedBy<'_>, request: &ZapRequest) -> Result<Vec<Message>> {
+    let RequestedBy { domain, address, routing_id } = by;
     let fixed = [&b""[..], VERSION, REQUEST_ID, domain, address, routing_id, request.mechanism.as_bytes()];
     let credentials = request.credentials.iter().map(Vec::as_slice);
     let mut frames = Vec::with_capacity(fixed.len() + request.credentials.len());

@@ -68,15 +68,16 @@ enum Phase {
     Greeting(GreetingExchange),
     Upgrade(Box<(Upgrade, websocket::Config)>),
     /// A peer of ZMTP 1.0 or 2.0: its first frame is its routing id.
-    RoutingId(Link),
+    RoutingId(Agreed),
     /// A peer of ZMTP 3.
-    Commands(Link),
-    Established(Link),
+    Commands(Agreed),
+    Established(Agreed),
     /// After an error.
     Failed,
 }
 
-struct Link {
+/// What the greetings, or a WebSocket's upgrade, have settled: how frames are read and written.
+struct Agreed {
     version: Version,
     decoder: Decoder,
     unversioned: bool,
@@ -89,7 +90,7 @@ struct WebSocket {
     protocol: Protocol,
 }
 
-impl Link {
+impl Agreed {
     /// Whether there is a mechanism.
     fn has_mechanism(&self) -> bool {
         match &self.websocket {
@@ -186,29 +187,29 @@ impl Handshake {
 
     /// What the handshake came to, once [`Self::is_established`]; `None` before that.
     pub fn into_established(self) -> Option<Established> {
-        let Phase::Established(link) = self.phase else { return None };
+        let Phase::Established(agreed) = self.phase else { return None };
         let socket_type = self.negotiation.socket_type;
-        let has_mechanism = link.has_mechanism();
-        let has_commands = link.version.has_mechanism();
+        let has_mechanism = agreed.has_mechanism();
+        let has_commands = agreed.version.has_mechanism();
         let accepts = if has_commands { Accepts::of(socket_type) } else { Accepts::Nothing };
         let codec = match self.mechanism {
             Some(mechanism) if has_mechanism => mechanism.into_codec(),
             _ => Codec::default(),
         };
-        let encoder = match link.websocket {
+        let encoder = match agreed.websocket {
             Some(websocket) => Encoder::websocket(websocket.writer, codec.seal),
-            None => Encoder::new(link.version, codec.seal),
+            None => Encoder::new(agreed.version, codec.seal),
         };
-        let decoder = link.decoder.establish(accepts, codec.unseal);
+        let decoder = agreed.decoder.establish(accepts, codec.unseal);
         Some(Established {
-            version: link.version,
+            version: agreed.version,
             has_mechanism,
             has_heartbeats: has_commands,
             routing_id_follows: has_commands && !has_mechanism,
             decoder: if socket_type == SocketType::Dish { decoder.with_groups() } else { decoder },
             encoder: if socket_type == SocketType::Radio { encoder.with_groups() } else { encoder },
             peer: self.negotiation.into_peer(),
-            subscribe_to_all: link.unversioned && matches!(socket_type, SocketType::Pub | SocketType::XPub),
+            subscribe_to_all: agreed.unversioned && matches!(socket_type, SocketType::Pub | SocketType::XPub),
         })
     }
 
@@ -230,8 +231,8 @@ impl Handshake {
                 None => return Ok(used),
             }
         }
-        while let Phase::RoutingId(link) | Phase::Commands(link) = &mut self.phase {
-            let (n, frame) = next_frame(&mut link.decoder, &bytes[used..])?;
+        while let Phase::RoutingId(agreed) | Phase::Commands(agreed) = &mut self.phase {
+            let (n, frame) = next_frame(&mut agreed.decoder, &bytes[used..])?;
             used += n;
             match frame {
                 Some(frame) => self.frame(&frame)?,
@@ -254,7 +255,7 @@ impl Handshake {
     /// The greetings are exchanged: goes over to what the version asks for.
     fn greeted(&mut self, greeting: Greeting) -> Result<(), ProtocolError> {
         let max = self.max_msg_size;
-        let link = |version| Link {
+        let agreed = |version| Agreed {
             version,
             decoder: Decoder::for_handshake(version, max),
             unversioned: false,
@@ -265,25 +266,25 @@ impl Handshake {
             if !greeting::names(&field, mechanism.name()) {
                 return Err(ProtocolError::with_code(code::MECHANISM_MISMATCH));
             }
-            self.phase = Phase::Commands(link(if minor == 0 { Version::V3_0 } else { Version::V3_1 }));
+            self.phase = Phase::Commands(agreed(if minor == 0 { Version::V3_0 } else { Version::V3_1 }));
             return self.send_commands();
         }
         if !mechanism.allows_legacy_peers() {
             return Err(ProtocolError::silent(Error::Protocol));
         }
         let routing_id = std::mem::take(&mut negotiation.routing_id);
-        let (mut link, replay) = match greeting {
-            Greeting::Unversioned(replay) => (Link { unversioned: true, ..link(Version::V1) }, replay),
-            Greeting::V1 => (link(Version::V1), Vec::new()),
-            Greeting::V2 | Greeting::V3 { .. } => (link(Version::V2), Vec::new()),
+        let (mut agreed, replay) = match greeting {
+            Greeting::Unversioned(replay) => (Agreed { unversioned: true, ..agreed(Version::V1) }, replay),
+            Greeting::V1 => (agreed(Version::V1), Vec::new()),
+            Greeting::V2 | Greeting::V3 { .. } => (agreed(Version::V2), Vec::new()),
         };
-        if !link.unversioned {
-            frame::write(link.version, 0, routing_id.len(), &mut self.out);
+        if !agreed.unversioned {
+            frame::write(agreed.version, 0, routing_id.len(), &mut self.out);
         }
         // An unversioned peer already has the header: our signature.
         self.out.extend_from_slice(&routing_id);
-        let (_, frame) = next_frame(&mut link.decoder, &replay)?;
-        self.phase = Phase::RoutingId(link);
+        let (_, frame) = next_frame(&mut agreed.decoder, &replay)?;
+        self.phase = Phase::RoutingId(agreed);
         match frame {
             Some(frame) => self.frame(&frame),
             None => Ok(()),
@@ -308,7 +309,7 @@ impl Handshake {
                 reader.without_mechanism(config.wants_routing_id)
             }
         };
-        let link = Link {
+        let agreed = Agreed {
             version: Version::V3_0,
             decoder: Decoder::for_websocket(reader, self.max_msg_size),
             unversioned: false,
@@ -316,11 +317,11 @@ impl Handshake {
         };
         match protocol {
             Protocol::Plain => {
-                self.phase = Phase::Established(link);
+                self.phase = Phase::Established(agreed);
                 Ok(())
             }
             Protocol::Mechanism => {
-                self.phase = Phase::Commands(link);
+                self.phase = Phase::Commands(agreed);
                 self.send_commands()
             }
         }
@@ -344,13 +345,13 @@ impl Handshake {
 
     /// Sends what the mechanism has to say.
     fn send_commands(&mut self) -> Result<(), ProtocolError> {
-        let Phase::Commands(link) = &mut self.phase else { return Ok(()) };
+        let Phase::Commands(agreed) = &mut self.phase else { return Ok(()) };
         let Some(mechanism) = &mut self.mechanism else { return Err(ProtocolError::silent(Error::State)) };
         while let Some(body) = mechanism.next_command(&mut self.negotiation)? {
-            if let Some(websocket) = &mut link.websocket {
+            if let Some(websocket) = &mut agreed.websocket {
                 websocket.writer.frame(frame::COMMAND, [&body, &[]], &mut self.out);
             } else {
-                frame::write(link.version, frame::COMMAND, body.len(), &mut self.out);
+                frame::write(agreed.version, frame::COMMAND, body.len(), &mut self.out);
                 self.out.extend_from_slice(&body);
             }
         }
@@ -361,8 +362,8 @@ impl Handshake {
     fn settle(&mut self) {
         let ready = self.mechanism.as_ref().is_some_and(|mechanism| mechanism.status() == Status::Ready);
         self.phase = match std::mem::replace(&mut self.phase, Phase::Failed) {
-            Phase::RoutingId(link) => Phase::Established(link),
-            Phase::Commands(link) if ready => Phase::Established(link),
+            Phase::RoutingId(agreed) => Phase::Established(agreed),
+            Phase::Commands(agreed) if ready => Phase::Established(agreed),
             phase => phase,
         };
     }

@@ -4,7 +4,7 @@ use super::{Session, Verdict};
 use crate::runtime::connection::Failure;
 use crate::runtime::link::Listener;
 use crate::runtime::zap::Inquiry;
-use crate::security::zap::{self, Server};
+use crate::security::zap::{self, RequestedBy};
 use crate::zmtp::mechanism::{ZapReply, ZapRequest};
 
 impl Session {
@@ -16,12 +16,12 @@ impl Session {
         let (Some(connection), Some(link)) = (&self.connection, &self.link) else { return Verdict::Live };
         let options = &self.owner.options;
         let address = connection.stream().peer_address();
-        let server = Server {
+        let by = RequestedBy {
             domain: &options.zap_domain,
             address: address.as_bytes(),
             routing_id: &options.routing_id,
         };
-        let frames = match zap::request(server, request) {
+        let frames = match zap::request(by, request) {
             Ok(frames) => frames,
             Err(error) => return self.failed(token, Failure::Transport(error), now),
         };

@@ -2,7 +2,7 @@ use super::*;
 use crate::options::SocketType;
 use std::collections::BTreeMap;
 
-const SERVER: Server<'_> = Server { domain: b"D", address: b"127.0.0.1", routing_id: b"ID" };
+const SERVER: RequestedBy<'_> = RequestedBy { domain: b"D", address: b"127.0.0.1", routing_id: b"ID" };
 
 fn negotiation() -> Negotiation {
     Negotiation::new(SocketType::Rep, Vec::new(), BTreeMap::new())
