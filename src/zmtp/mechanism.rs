@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::message::Message;
 use crate::metadata;
 use crate::options::SocketType;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 /// How far a mechanism has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,7 +136,8 @@ pub struct Peer {
     pub routing_id: Vec<u8>,
     /// Its `Socket-Type` property.
     pub socket_type: Option<SocketType>,
-    /// All properties for `zmq_msg_gets`(3), each name once: those of the ZAP handler, `User-Id` first, then the peer's own.
+    /// All properties for `zmq_msg_gets`(3), which finds the first of a name: those of the ZAP handler, `User-Id` first, then the
+    /// peer's own.
     pub properties: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -229,11 +230,9 @@ impl Negotiation {
         self.events.push(event);
     }
 
-    /// What was learnt. Whatever came first, the handler's word counts, not the peer's.
+    /// What was learnt: of a property that comes twice the first counts, so the handler's word does, not the peer's.
     pub(super) fn into_peer(mut self) -> Peer {
         self.zap_properties.append(&mut self.peer.properties);
-        let mut known = HashSet::new();
-        self.zap_properties.retain(|(name, _)| known.insert(name.clone()));
         Peer { properties: self.zap_properties, ..self.peer }
     }
 }
