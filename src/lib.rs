@@ -17,6 +17,7 @@ pub mod options;
 pub mod pattern;
 pub mod pgm;
 pub mod pipe;
+pub mod random;
 pub mod runtime;
 pub mod security;
 #[allow(unsafe_code)]

@@ -4,51 +4,35 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// What the C ABI may name. The runtime, the first of these, may name the others.
+const BELOW_FFI: &[&str] = &[
+    "runtime",
+    "pattern",
+    "transport",
+    "security",
+    "pipe",
+    "zmtp",
+    "pgm",
+    "sys",
+    "error",
+    "options",
+    "message",
+    "metadata",
+    "mutex",
+    "random",
+    "z85",
+];
+
 /// What each top-level module may name, from the top down. A new module needs a line of its own.
 const LAYERS: &[(&str, &[&str])] = &[
-    (
-        "ffi",
-        &[
-            "runtime",
-            "pattern",
-            "transport",
-            "security",
-            "pipe",
-            "zmtp",
-            "pgm",
-            "sys",
-            "error",
-            "options",
-            "message",
-            "metadata",
-            "mutex",
-            "z85",
-        ],
-    ),
-    (
-        "runtime",
-        &[
-            "pattern",
-            "transport",
-            "security",
-            "pipe",
-            "zmtp",
-            "pgm",
-            "sys",
-            "error",
-            "options",
-            "message",
-            "metadata",
-            "mutex",
-            "z85",
-        ],
-    ),
+    ("ffi", BELOW_FFI),
+    ("runtime", BELOW_FFI.split_at(1).1),
     // State machines over pipes: no wire, no address, no call of the system.
     ("pattern", &["pipe", "error", "options", "message", "metadata"]),
     // Addresses and descriptors, never frames.
     ("transport", &["sys", "error", "options", "metadata", "mutex"]),
     // Implements the mechanism that the wire declares; the wire names none.
-    ("security", &["zmtp", "error", "options", "message", "metadata", "z85", "vectors"]),
+    ("security", &["zmtp", "error", "options", "message", "metadata", "random", "z85", "vectors"]),
     ("pipe", &["error", "message", "options", "metadata", "mutex"]),
     ("zmtp", &["error", "options", "message", "metadata"]),
     // The protocol alone: packets and times in, packets and data out.
@@ -58,6 +42,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("message", &["error", "metadata", "mutex"]),
     ("metadata", &[]),
     ("mutex", &[]),
+    ("random", &["error"]),
     ("error", &[]),
     ("z85", &[]),
     ("vectors", &[]),

@@ -2,11 +2,11 @@
 
 use crate::metadata::{self, Metadata};
 use crate::options::{MechanismKind, Options};
+use crate::random;
 use crate::security::curve::{self, keys::SecretKey};
 use crate::security::null::Null;
 use crate::security::plain;
 use crate::security::zap::Zap;
-use crate::sys::random;
 use crate::transport::{Stream, WebSocket};
 use crate::zmtp::mechanism::{Mechanism, Peer};
 use crate::zmtp::websocket::{self, Side};

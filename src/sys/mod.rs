@@ -42,7 +42,6 @@ pub mod norm;
 mod place;
 pub mod poll;
 mod primitive;
-pub mod random;
 pub mod sockopt;
 pub mod thread;
 mod thread_token;

@@ -2,6 +2,7 @@
 
 use super::codec::{self, FROM_CLIENT, FROM_SERVER};
 use super::keys::{self, PublicKey, SecretKey, SharedKey};
+use crate::random;
 use crate::security::zap;
 use crate::zmtp::ProtocolError;
 use crate::zmtp::error::code;
@@ -96,7 +97,7 @@ impl Client {
     fn vouch(&self, server_short: &PublicKey, short_public: &PublicKey) -> Result<Vec<u8>, ProtocolError> {
         let key = SharedKey::new(server_short, &self.secret).ok_or(CRYPTOGRAPHIC)?;
         let mut nonce = [0; 16];
-        keys::random(&mut nonce).map_err(ProtocolError::silent)?;
+        random::fill(&mut nonce).map_err(ProtocolError::silent)?;
         let mut vouch = nonce.to_vec();
         let claim = [*short_public, self.server];
         key.append_box(&keys::drawn(b"VOUCH---", &nonce), claim.as_flattened(), &mut vouch);

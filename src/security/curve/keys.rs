@@ -1,6 +1,7 @@
 //! Keys and boxes: X25519, XSalsa20 and Poly1305, put together as NaCl's `crypto_box` does (<https://nacl.cr.yp.to/box.html>).
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::random;
 use dryoc::classic::crypto_box::{
     crypto_box_beforenm, crypto_box_detached_afternm_inplace, crypto_box_open_detached_afternm,
     crypto_box_open_detached_afternm_inplace,
@@ -34,7 +35,7 @@ impl SecretKey {
     /// The system's, if it has no random bytes.
     pub fn generate() -> Result<Self> {
         let mut key = Self(Zeroizing::new([0; KEY]));
-        random(&mut *key.0)?;
+        random::fill(&mut *key.0)?;
         Ok(key)
     }
 
@@ -131,14 +132,6 @@ fn joined(prefix: &[u8], rest: &[u8]) -> Nonce {
     first.copy_from_slice(prefix);
     second.copy_from_slice(rest);
     nonce
-}
-
-/// Fills `bytes` with what nobody can guess.
-///
-/// # Errors
-/// The system's.
-pub fn random(bytes: &mut [u8]) -> Result<()> {
-    getrandom::fill(bytes).map_err(|error| error.raw_os_error().map_or(Error::Invalid, Error::from_errno))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 use super::codec::{self, FROM_CLIENT, FROM_SERVER};
 use super::keys::{self, PublicKey, SecretKey, SharedKey};
 use crate::error::Error;
+use crate::random;
 use crate::security::zap::{self, Verdict, Zap};
 use crate::zmtp::ProtocolError;
 use crate::zmtp::error::code;
@@ -94,7 +95,7 @@ impl Server {
         let short = SecretKey::generate().map_err(ProtocolError::silent)?;
         let cookie_key = SharedKey::generate().map_err(ProtocolError::silent)?;
         let mut nonces = [[0; 16]; 2];
-        keys::random(nonces.as_flattened_mut()).map_err(ProtocolError::silent)?;
+        random::fill(nonces.as_flattened_mut()).map_err(ProtocolError::silent)?;
         let [cookie_nonce, welcome_nonce] = nonces;
         let remembered = Zeroizing::new([hello.client_short, *short.bytes()]);
         let mut plain = Zeroizing::new([&short.public()[..], &cookie_nonce].concat());
