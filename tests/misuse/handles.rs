@@ -15,7 +15,7 @@ use zmq::ffi::socket::*;
 use zmq::ffi::timers::*;
 use zmq::ffi::types::zmq_msg_t;
 
-use crate::support::{Context, errno};
+use crate::support::{Context, Socket, errno};
 use crate::{assert_no_panics, watch_for_panics};
 
 /// One call with a handle in the place that is looked at: whether it failed.
@@ -150,6 +150,9 @@ fn all_fail(calls: &[Call], handles: &[(&str, *mut c_void)], allowed: fn(&str, &
     }
 }
 
+/// What they are, and themselves.
+type Handles = Vec<(&'static str, *mut c_void)>;
+
 /// Handles of everything that isn't what is asked for, dead or alive.
 struct Zoo {
     context: Context,
@@ -177,7 +180,7 @@ impl Zoo {
     }
 
     /// Sockets that once were: closed, closed and replaced, and of a context that has ended.
-    fn dead_sockets(&self) -> Vec<(&'static str, *mut c_void)> {
+    fn dead_sockets(&self) -> Handles {
         let closed = self.context.socket(ZMQ_DEALER).handle();
         let replaced = self.context.socket(ZMQ_DEALER).handle();
         let _successors: Vec<_> = (0..200).map(|_| self.context.socket(ZMQ_DEALER)).collect();
@@ -187,7 +190,7 @@ impl Zoo {
         vec![("closed", closed), ("closed and replaced", replaced), ("of an ended context", orphan)]
     }
 
-    fn rubbish(&self) -> Vec<(&'static str, *mut c_void)> {
+    fn rubbish(&self) -> Handles {
         vec![
             ("null", ptr::null_mut()),
             ("the address 1", ptr::without_provenance_mut(1)),
@@ -197,6 +200,19 @@ impl Zoo {
             ("a counter", self.counter),
             ("a stopwatch", self.watch),
         ]
+    }
+
+    /// Rubbish, what once was what is asked for, and living things that aren't: all but `wanted`.
+    fn all_but(&self, wanted: &str, dead: Handles, socket: &Socket) -> Handles {
+        let living = [
+            ("a socket", socket.handle()),
+            ("a context", self.context.handle()),
+            ("a poller", self.poller),
+            ("a set of timers", self.timers),
+        ];
+        assert!(living.iter().any(|&(kind, _)| kind == wanted));
+        let others = living.into_iter().filter(|&(kind, _)| kind != wanted);
+        self.rubbish().into_iter().chain(dead).chain(others).collect()
     }
 }
 
@@ -230,13 +246,8 @@ fn socket_errnos(name: &str, kind: &str) -> &'static [c_int] {
 #[test]
 fn what_is_no_socket_is_enotsock_everywhere() {
     let zoo = Zoo::new();
-    let mut handles = zoo.rubbish();
-    handles.extend(zoo.dead_sockets());
-    handles.extend([
-        ("a context", zoo.context.handle()),
-        ("a poller", zoo.poller),
-        ("a set of timers", zoo.timers),
-    ]);
+    let socket = zoo.context.socket(ZMQ_PAIR);
+    let mut handles = zoo.all_but("a socket", zoo.dead_sockets(), &socket);
     all_fail(ON_SOCKETS, &handles, socket_errnos);
     handles.retain(|(kind, _)| *kind != "null");
     all_fail(ON_SOCKETS_BUT_NULL, &handles, socket_errnos);
@@ -267,13 +278,7 @@ fn what_is_no_context_is_efault_everywhere() {
     let ended_handle = ended.handle();
     ended.term().expect("it ends");
     let socket = zoo.context.socket(ZMQ_PAIR);
-    let mut handles = zoo.rubbish();
-    handles.extend([
-        ("ended", ended_handle),
-        ("a socket", socket.handle()),
-        ("a poller", zoo.poller),
-        ("a set of timers", zoo.timers),
-    ]);
+    let handles = zoo.all_but("a context", vec![("ended", ended_handle)], &socket);
     all_fail(ON_CONTEXTS, &handles, |_, _| &[EFAULT]);
 }
 
@@ -285,13 +290,7 @@ fn what_is_no_poller_is_efault_everywhere() {
     // SAFETY: a living poller.
     assert_eq!(unsafe { zmq_poller_destroy(&mut gone) }, 0);
     let socket = zoo.context.socket(ZMQ_PAIR);
-    let mut handles = zoo.rubbish();
-    handles.extend([
-        ("destroyed", stale),
-        ("a socket", socket.handle()),
-        ("a context", zoo.context.handle()),
-        ("a set of timers", zoo.timers),
-    ]);
+    let handles = zoo.all_but("a poller", vec![("destroyed", stale)], &socket);
     all_fail(ON_POLLERS, &handles, |_, _| &[EFAULT]);
     // SAFETY: null is what is tested.
     assert_eq!((unsafe { zmq_poller_destroy(ptr::null_mut()) }, errno()), (-1, EFAULT));
@@ -305,13 +304,7 @@ fn what_is_no_set_of_timers_is_efault_everywhere() {
     // SAFETY: a living set of timers.
     assert_eq!(unsafe { zmq_timers_destroy(&mut gone) }, 0);
     let socket = zoo.context.socket(ZMQ_PAIR);
-    let mut handles = zoo.rubbish();
-    handles.extend([
-        ("destroyed", stale),
-        ("a socket", socket.handle()),
-        ("a context", zoo.context.handle()),
-        ("a poller", zoo.poller),
-    ]);
+    let handles = zoo.all_but("a set of timers", vec![("destroyed", stale)], &socket);
     all_fail(ON_TIMERS, &handles, |_, _| &[EFAULT]);
     // SAFETY: null is what is tested.
     assert_eq!((unsafe { zmq_timers_destroy(ptr::null_mut()) }, errno()), (-1, EFAULT));

@@ -4,17 +4,23 @@ use std::net::UdpSocket;
 
 use zmq::ffi::constants::*;
 
-use crate::support::{Context, PATIENCE};
+use crate::support::{Context, PATIENCE, Socket};
 use crate::{dish, free_port, hear, publish, together};
+
+/// A RADIO, and the socket of the system's that it sends to.
+fn radio(context: &Context) -> (Socket, UdpSocket) {
+    let other = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    other.set_read_timeout(Some(PATIENCE)).expect("an option");
+    let radio = context.socket(ZMQ_RADIO);
+    radio.connect(&format!("udp://{}", other.local_addr().expect("an address"))).expect("an endpoint");
+    (radio, other)
+}
 
 #[test]
 fn a_message_is_the_length_of_the_group_the_group_and_the_body() {
     let _together = together();
     let context = Context::new();
-    let other = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-    other.set_read_timeout(Some(PATIENCE)).expect("an option");
-    let radio = context.socket(ZMQ_RADIO);
-    radio.connect(&format!("udp://{}", other.local_addr().expect("an address"))).expect("an endpoint");
+    let (radio, other) = radio(&context);
     let long = "x".repeat(255);
     for (group, body) in
         [("TV", &b"Friends"[..]), ("", b""), ("", b"body"), (&long, b"y"), ("g", &[7; 60_000])]
@@ -22,8 +28,7 @@ fn a_message_is_the_length_of_the_group_the_group_and_the_body() {
         publish(&radio, group, body).expect("sent");
         let mut buffer = vec![0; 70_000];
         let count = other.recv(&mut buffer).expect("a datagram");
-        let expected = [&[group.len() as u8], group.as_bytes(), body].concat();
-        assert_eq!(buffer[..count], expected);
+        assert_eq!(buffer[..count], datagram(group, body));
     }
 }
 
@@ -31,10 +36,7 @@ fn a_message_is_the_length_of_the_group_the_group_and_the_body() {
 fn a_message_that_fits_no_datagram_is_dropped() {
     let _together = together();
     let context = Context::new();
-    let other = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-    other.set_read_timeout(Some(PATIENCE)).expect("an option");
-    let radio = context.socket(ZMQ_RADIO);
-    radio.connect(&format!("udp://{}", other.local_addr().expect("an address"))).expect("an endpoint");
+    let (radio, other) = radio(&context);
     // In one batch with others, at each place.
     for at in 0..5 {
         for number in 0..5_u8 {
@@ -53,10 +55,7 @@ fn a_message_that_fits_no_datagram_is_dropped() {
 fn what_is_sent_to_a_radio_is_left_where_it_is() {
     let _together = together();
     let context = Context::new();
-    let other = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-    other.set_read_timeout(Some(PATIENCE)).expect("an option");
-    let radio = context.socket(ZMQ_RADIO);
-    radio.connect(&format!("udp://{}", other.local_addr().expect("an address"))).expect("an endpoint");
+    let (radio, other) = radio(&context);
     let mut buffer = [0; 100];
     for _ in 0..50 {
         publish(&radio, "", b"x").expect("sent");
@@ -64,6 +63,11 @@ fn what_is_sent_to_a_radio_is_left_where_it_is() {
         other.send_to(b"\x01gunasked", from).expect("sent");
     }
     assert_eq!(radio.recv(), Err(libc::ENOTSUP));
+}
+
+/// What a datagram to a group is.
+fn datagram(group: &str, body: &[u8]) -> Vec<u8> {
+    [&[group.len() as u8], group.as_bytes(), body].concat()
 }
 
 /// Bodies whose sizes follow each other in all the ways that matter to trains: the same for long, one shorter, one longer, none at all.
@@ -86,12 +90,9 @@ fn bodies(round: usize) -> Vec<Vec<u8>> {
 fn bursts_of_any_sizes_arrive_one_by_one_and_in_order() {
     let _together = together();
     let context = Context::new();
-    let other = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-    other.set_read_timeout(Some(PATIENCE)).expect("an option");
+    let (radio, other) = radio(&context);
     let port = free_port();
     let dish = dish(&context, &format!("udp://127.0.0.1:{port}"), &["", "group"]);
-    let radio = context.socket(ZMQ_RADIO);
-    radio.connect(&format!("udp://{}", other.local_addr().expect("an address"))).expect("an endpoint");
     radio.connect(&format!("udp://127.0.0.1:{port}")).expect("an endpoint");
     let mut buffer = vec![0; 70_000];
     for round in 0..60 {
@@ -103,11 +104,7 @@ fn bursts_of_any_sizes_arrive_one_by_one_and_in_order() {
         for body in &bodies {
             assert_eq!(hear(&dish), Ok((group.to_owned(), body.clone())), "round {round}");
             let count = other.recv(&mut buffer).expect("a datagram");
-            assert_eq!(
-                buffer[..count],
-                [&[group.len() as u8], group.as_bytes(), body].concat(),
-                "round {round}"
-            );
+            assert_eq!(buffer[..count], datagram(group, body), "round {round}");
         }
     }
 }
