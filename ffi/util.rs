@@ -9,13 +9,14 @@ use super::constants::{
     EFSM, EMTHREAD, ENOCOMPATPROTO, ETERM, ZMQ_VERSION_MAJOR, ZMQ_VERSION_MINOR, ZMQ_VERSION_PATCH,
 };
 use crate::error::{Error, Result};
+use crate::runtime::features::is_loaded;
 use crate::security::curve::keys::{KEY, SecretKey};
 use crate::sys::time;
 use crate::transport;
 use crate::z85::{self, KEY_TEXT};
 use zeroize::Zeroizing;
 
-/// What `zmq_has` answers 1 to, besides the transports.
+/// What `zmq_has` answers 1 to, besides the transports and [what the system helps with](is_loaded).
 const CAPABILITIES: &[&[u8]] = &[b"curve", b"draft"];
 
 /// The value of errno, as this library sees it (zmq_errno(3)).
@@ -58,7 +59,8 @@ pub unsafe extern "C" fn zmq_version(major: *mut c_int, minor: *mut c_int, patch
 pub unsafe extern "C" fn zmq_has(capability: *const c_char) -> c_int {
     // SAFETY: the caller passes a string or null.
     let name = unsafe { c_string(capability) };
-    name.is_ok_and(|name| CAPABILITIES.contains(&name) || transport::is_capability(name)).into()
+    let has = |name| CAPABILITIES.contains(&name) || transport::is_capability(name) || is_loaded(name);
+    name.is_ok_and(has).into()
 }
 
 /// Writes `size` bytes, a multiple of 4, as Z85 text with a terminating zero; returns `dest`, or null (zmq_z85_encode(3)).

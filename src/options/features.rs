@@ -2,14 +2,14 @@
 
 /// The parts of the library that some options belong to. Without its part, an option is `EINVAL`, as it is in a
 /// libzmq that was built without it: better refused than silently without effect, above all for security.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Features {
     /// PLAIN (RFC 24).
     pub plain: bool,
     /// CURVE (RFC 26).
     pub curve: bool,
-    /// GSSAPI (RFC 38).
-    pub gssapi: bool,
+    /// GSSAPI (RFC 38): if the system has a library for it. That is asked when an option of it is used, since asking may load the library.
+    pub gssapi: fn() -> bool,
     /// Authentication by ZAP (RFC 27).
     pub zap: bool,
     /// Connecting through a SOCKS5 proxy.
@@ -23,11 +23,11 @@ pub struct Features {
 }
 
 impl Features {
-    /// What this build of the library has.
+    /// What this build of the library has, without the system's help.
     pub const BUILT_IN: Self = Self {
         plain: true,
         curve: true,
-        gssapi: false,
+        gssapi: || false,
         zap: true,
         socks: true,
         wss: true,

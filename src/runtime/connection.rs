@@ -13,6 +13,7 @@ mod write;
 
 use super::buffer::{BATCH, BY_REFERENCE, ReadBuffer, WriteBatch};
 use super::group::Group;
+
 use super::io_thread::IoCommand;
 use super::link::SessionLink;
 use super::mailbox::Mailbox;
@@ -22,8 +23,9 @@ use crate::options::Options;
 use crate::pattern::ReplyFrames;
 use crate::pipe::{Inbound, Outbound, PipeEnd};
 use crate::sys::handover::Handover;
+use crate::sys::helpers;
 use crate::transport::Stream;
-use crate::zmtp::mechanism::ZapReply;
+use crate::zmtp::mechanism::{Work, WorkError, WorkResult, ZapReply};
 use crate::zmtp::{Decoder, Encoder, Established, Handshake, HandshakeEvent, ProtocolError};
 pub use datagrams::{Destination, Form, Receiver, Sender};
 use read::{ReadHalf, ReadStage};
@@ -393,6 +395,34 @@ impl Connection {
     pub fn zap_reply(self: &Arc<Self>, reply: ZapReply) -> Result<Vec<HandshakeEvent>, Failure> {
         let outcome = self.contained(|| self.read.lock().zap_reply(self, reply));
         outcome.unwrap_or(Ok(Vec::new())).map_err(Failure::Protocol)
+    }
+
+    /// Has the handshake's work done. The session hears of what comes of it, unless nobody wants it any more.
+    fn have_done(self: &Arc<Self>, work: Work) -> Result<(), Error> {
+        let connection = Arc::downgrade(self);
+        let wanted = move || connection.upgrade().filter(|connection| !connection.is_over());
+        helpers::submit(Box::new(move || {
+            if wanted().is_none() {
+                return;
+            }
+            let result = work();
+            if let Some(connection) = wanted() {
+                let token = connection.token;
+                connection.link.post(|session| IoCommand::WorkDone { session, connection: token, result });
+            }
+        }))
+    }
+
+    /// Goes on with the handshake after its work. The session's business.
+    ///
+    /// # Errors
+    /// What ends the connection.
+    pub fn work_done(self: &Arc<Self>, result: WorkResult) -> Result<(), Failure> {
+        let outcome = self.contained(|| self.read.lock().work_done(self, result));
+        outcome.unwrap_or(Ok(())).map_err(|error| match error {
+            WorkError::Failed(error) => Failure::Transport(error),
+            WorkError::Protocol(error) => Failure::Protocol(error),
+        })
     }
 
     /// It is about to be opened. From now on callers may wait on the group.

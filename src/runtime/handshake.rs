@@ -1,9 +1,11 @@
 //! What a socket's options mean for the handshake, and what is learnt in it.
 
+use super::gssapi::begin as begin_gssapi;
 use crate::metadata::{self, Metadata};
 use crate::options::{MechanismKind, Options};
 use crate::random;
 use crate::security::curve::{self, keys::SecretKey};
+use crate::security::gssapi;
 use crate::security::null::Null;
 use crate::security::plain;
 use crate::security::zap::Zap;
@@ -65,8 +67,12 @@ fn mechanism(options: &Options) -> Box<dyn Mechanism> {
             let secret = SecretKey::new(&options.curve_secretkey);
             Box::new(curve::Client::new(options.curve_publickey, secret, options.curve_serverkey))
         }
-        // Options that would choose a mechanism which isn't built in are refused. If one came here all the same, nobody is let in.
-        (MechanismKind::Gssapi, _) => Box::new(Null::new(Zap::NoDomain)),
+        (MechanismKind::Gssapi, true) => {
+            Box::new(gssapi::Handshake::server(begin_gssapi(options), options.gssapi_plaintext, zap))
+        }
+        (MechanismKind::Gssapi, false) => {
+            Box::new(gssapi::Handshake::client(begin_gssapi(options), options.gssapi_plaintext))
+        }
     }
 }
 

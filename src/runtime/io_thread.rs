@@ -20,7 +20,7 @@ use crate::sys::time;
 use crate::transport::udp::Datagrams;
 use crate::transport::{Connector, Listener};
 use crate::zmtp::HandshakeEvent;
-use crate::zmtp::mechanism::ZapRequest;
+use crate::zmtp::mechanism::{WorkResult, ZapRequest};
 use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Events, Poll, Token, Waker};
@@ -92,6 +92,8 @@ pub enum IoCommand {
     Heartbeat { session: SessionId, message: Message },
     /// A handshake has a question for the ZAP handler.
     AskZap { session: SessionId, connection: u64, request: Box<ZapRequest> },
+    /// What a handshake had to be done has been done.
+    WorkDone { session: SessionId, connection: u64, result: WorkResult },
     /// The ZAP handler has answered, or has gone.
     ZapNews { session: SessionId, connection: u64 },
     /// End the thread.
@@ -359,6 +361,9 @@ impl IoThread {
             }
             IoCommand::AskZap { session, connection, request } => {
                 self.with_session(session, |session, now| session.ask_zap(connection, &request, now));
+            }
+            IoCommand::WorkDone { session, connection, result } => {
+                self.with_session(session, |session, now| session.work_done(connection, result, now));
             }
             IoCommand::ZapNews { session, connection } => {
                 self.with_session(session, |session, now| session.zap_news(connection, now));

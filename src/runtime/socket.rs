@@ -5,6 +5,7 @@
 use super::connection::CALLER_BUDGET;
 use super::context::Context;
 use super::endpoint::Endpoint;
+use super::features::FEATURES;
 use super::group::Group;
 use super::io_thread::IoCommand;
 use super::link::Link;
@@ -83,7 +84,7 @@ impl Socket {
         Self {
             context,
             kind,
-            options: Options::new(kind, options),
+            options: Options { features: FEATURES, ..Options::new(kind, options) },
             pipes: Pipes::new(),
             pattern,
             mailbox,

@@ -2,6 +2,7 @@
 //! authentication is in [`zap`].
 
 pub mod curve;
+pub mod gssapi;
 pub mod null;
 pub mod plain;
 pub mod zap;

@@ -44,7 +44,9 @@ impl Zap {
             (MechanismKind::Plain, true, true) => Self::NoDomain,
             (MechanismKind::Plain, ..) => Self::Enforced,
             // Encryption without authentication ("Stonehouse"): by the domain that is missing, or the handler.
-            (MechanismKind::Curve | MechanismKind::Gssapi, true, true) => Self::Off,
+            (MechanismKind::Curve, true, true) => Self::Off,
+            // GSSAPI asks whom there is to ask, and makes no difference between domains.
+            (MechanismKind::Gssapi, true, true) => Self::Optional,
             (_, _, true) => Self::Enforced,
             (_, _, false) => Self::Optional,
         }

@@ -129,7 +129,6 @@ impl<T: Send + Sync> SystemLibrary<T> {
 /// ```
 ///
 /// This makes a struct with a field for each function, and `Mathematics::library()`.
-#[allow(unused_macros)] // until the first library is declared
 macro_rules! system_library {
     ($(#[$meta:meta])* $visibility:vis struct $table:ident in [$($file:literal),+];
         $(fn $function:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?;)+) => {
@@ -154,7 +153,6 @@ macro_rules! system_library {
         }
     };
 }
-#[allow(unused_imports)] // until the first library is declared
 pub(crate) use system_library;
 
 #[cfg(test)]

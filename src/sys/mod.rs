@@ -17,6 +17,8 @@
 //! | [`datagrams`] | many datagrams in one call | `sendmmsg`(2), `recvmmsg`(2) |
 //! | [`addresses`] | addresses that can be read, for handles | `mmap`(2) |
 //! | [`descriptor`] | descriptors that the program hands over | `getsockopt`(2) |
+//! | [`gssapi`] | secure contexts, by the system's library if it is there | `libgssapi_krb5` |
+//! | [`helpers`] | threads for what may take long | pthreads |
 //! | [`library`] | libraries that are loaded when they are needed | `dlopen`(3) |
 //! | [`norm`] | reliable multicast (optional) | `libnorm` |
 //! | [`timerfd`] | a precise timer that is a descriptor | `timerfd_create`(2) |
@@ -34,7 +36,9 @@ pub mod epoll;
 pub mod eventfd;
 pub mod fork;
 pub mod futex;
+pub mod gssapi;
 pub mod handover;
+pub mod helpers;
 pub mod lazy_bool;
 pub mod library;
 pub mod membarrier;

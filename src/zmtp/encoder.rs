@@ -140,7 +140,7 @@ impl Encoder {
                 out.extend_from_slice(body);
             }
             (_, Some(seal)) => {
-                let sealed = seal.sealed_size(size);
+                let sealed = seal.sealed_size(flags, parts);
                 out.reserve(frame::MAX_HEADER + sealed);
                 frame::write(version, 0, sealed, out);
                 seal.seal(flags, parts, out);
@@ -274,8 +274,8 @@ mod tests {
     struct Tag;
 
     impl Seal for Tag {
-        fn sealed_size(&self, size: usize) -> usize {
-            size + 4
+        fn sealed_size(&mut self, _flags: u8, parts: [&[u8]; 2]) -> usize {
+            parts[0].len() + parts[1].len() + 4
         }
 
         fn seal(&mut self, flags: u8, parts: [&[u8]; 2], out: &mut Vec<u8>) {

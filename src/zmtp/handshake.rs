@@ -10,7 +10,9 @@
 use super::command::Accepts;
 use super::error::code;
 use super::greeting::{self, Greeting, GreetingExchange};
-use super::mechanism::{Codec, Mechanism, Negotiation, Peer, Status, ZapReply, ZapRequest};
+use super::mechanism::{
+    Codec, Mechanism, Negotiation, Peer, Status, Work, WorkError, WorkResult, ZapReply, ZapRequest,
+};
 use super::websocket::{self, FrameReader, FrameWriter, Protocol, Side, Upgrade};
 use super::{Decoded, Decoder, Encoder, HandshakeEvent, ProtocolError, Version, frame};
 use crate::error::Error;
@@ -177,6 +179,31 @@ impl Handshake {
             Err(_) => self.phase = Phase::Failed,
         }
         result
+    }
+
+    /// What has to be done before it goes on, in a thread that may take its time. What comes of it is for [`Self::work_done`].
+    pub fn take_work(&mut self) -> Option<Work> {
+        if !matches!(self.phase, Phase::Commands(_)) {
+            return None;
+        }
+        self.mechanism.as_mut()?.take_work()
+    }
+
+    /// Goes on with what came of the work.
+    ///
+    /// # Errors
+    /// [`WorkError`]: close the connection.
+    pub fn work_done(&mut self, result: WorkResult) -> Result<(), WorkError> {
+        let outcome = match &mut self.mechanism {
+            Some(mechanism) => mechanism.work_done(result).map_err(WorkError::Failed),
+            None => Err(WorkError::Failed(Error::State)),
+        };
+        let outcome = outcome.and_then(|()| self.send_commands().map_err(WorkError::Protocol));
+        match outcome {
+            Ok(()) => self.settle(),
+            Err(_) => self.phase = Phase::Failed,
+        }
+        outcome
     }
 
     /// Whether the peer was refused. Monitors have heard of it ([`Self::take_events`]); all that is left is the end of the connection.

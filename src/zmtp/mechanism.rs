@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::message::Message;
 use crate::metadata;
 use crate::options::SocketType;
+use std::any::Any;
 use std::collections::BTreeMap;
 
 /// How far a mechanism has come.
@@ -63,10 +64,38 @@ pub trait Mechanism: Send {
         Err(ProtocolError::silent(Error::State))
     }
 
+    /// What has to be done before the handshake goes on, and can't be done here, since it may take long.
+    fn take_work(&mut self) -> Option<Work> {
+        None
+    }
+
+    /// Goes on with what came of it.
+    ///
+    /// # Errors
+    /// It has failed.
+    fn work_done(&mut self, _result: WorkResult) -> Result<(), Error> {
+        Err(Error::State)
+    }
+
     /// What messages go through once the handshake is complete; `None` where they stay as they are.
     fn into_codec(self: Box<Self>) -> Codec {
         Codec::default()
     }
+}
+
+/// Something that may take long, because it asks other computers, for instance. It is done in a thread of its own, once.
+pub type Work = Box<dyn FnOnce() -> WorkResult + Send>;
+
+/// What comes of [`Work`]: the mechanism knows what it is.
+pub type WorkResult = Box<dyn Any + Send>;
+
+/// Why a handshake can't go on after its [`Work`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkError {
+    /// It has failed. That isn't the peer's mistake, so a later attempt may do better.
+    Failed(Error),
+    /// As for [`Mechanism::next_command`].
+    Protocol(ProtocolError),
 }
 
 /// The halves of a mechanism's message codec.
@@ -80,11 +109,11 @@ pub struct Codec {
 
 /// Protects what is sent.
 pub trait Seal: Send {
-    /// How long the body of a frame gets that carries `size` bytes.
-    fn sealed_size(&self, size: usize) -> usize;
+    /// How long the body of the frame gets that carries `parts`, one after the other, and their `flags`
+    /// ([`super::frame::MORE`], [`super::frame::COMMAND`]). [`Self::seal`] follows, with the same.
+    fn sealed_size(&mut self, flags: u8, parts: [&[u8]; 2]) -> usize;
 
-    /// Appends the body of the frame that carries `parts`, one after the other, and their `flags`
-    /// ([`super::frame::MORE`], [`super::frame::COMMAND`]): as many bytes as [`Self::sealed_size`] says.
+    /// Appends the body of that frame: as many bytes as [`Self::sealed_size`] has said.
     fn seal(&mut self, flags: u8, parts: [&[u8]; 2], out: &mut Vec<u8>);
 }
 

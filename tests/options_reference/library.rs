@@ -16,8 +16,22 @@ pub const PROBE: &str = "--probe";
 
 /// Everything that the library at `path` answers, block by block as [`probe`] writes it.
 pub fn answers(path: &Path) -> String {
+    ask(path, |program| program.stderr(Stdio::inherit()))
+}
+
+/// The same where the libraries that it would load by itself can't be: files that are none are found in their place.
+pub fn answers_without_system_libraries(path: &Path) -> String {
+    let folder = path.with_file_name("no_system_libraries");
+    std::fs::create_dir_all(&folder).expect("a folder beside the library");
+    for name in ["libgssapi_krb5.so.2"] {
+        std::fs::write(folder.join(name), "").expect("a file there");
+    }
+    ask(path, |program| program.env("LD_LIBRARY_PATH", &folder).stderr(Stdio::null()))
+}
+
+fn ask(path: &Path, how: impl FnOnce(&mut Command) -> &mut Command) -> String {
     let program = std::env::current_exe().expect("this program has a path");
-    let output = Command::new(program).arg(PROBE).arg(path).stderr(Stdio::inherit()).output();
+    let output = how(Command::new(program).arg(PROBE).arg(path)).output();
     let output = output.expect("this program can be started");
     assert!(output.status.success(), "asking {} failed: {}", path.display(), output.status);
     String::from_utf8(output.stdout).expect("answers are text")

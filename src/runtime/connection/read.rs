@@ -10,7 +10,7 @@ use crate::runtime::io_thread::IoCommand;
 use crate::runtime::mailbox::Command;
 use crate::sys::sockopt;
 use crate::zmtp::decoder::Progress;
-use crate::zmtp::mechanism::ZapReply;
+use crate::zmtp::mechanism::{WorkError, WorkResult, ZapReply};
 use crate::zmtp::{Decoder, Established, Handshake, HandshakeEvent, ProtocolError};
 use std::io::ErrorKind;
 use std::os::fd::AsFd;
@@ -196,7 +196,24 @@ impl ReadHalf {
             let request = Box::new(request);
             connection.link.post(|session| IoCommand::AskZap { session, connection: token, request });
         }
+        if let Some(work) = handshake.take_work() {
+            connection.have_done(work).map_err(Failure::Transport)?;
+        }
         Ok(self.end_handshake(connection))
+    }
+
+    /// Goes on after the work that the handshake had to be done.
+    pub(super) fn work_done(
+        &mut self,
+        connection: &Arc<Connection>,
+        result: WorkResult,
+    ) -> Result<(), WorkError> {
+        let ReadStage::Handshake(handshake) = &mut self.stage else { return Ok(()) };
+        let outcome = handshake.work_done(result);
+        connection.send_bytes(handshake.output());
+        outcome?;
+        self.end_handshake(connection);
+        Ok(())
     }
 
     /// Goes on after the ZAP handler's answer. What monitors are to hear of it.

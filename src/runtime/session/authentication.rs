@@ -5,7 +5,7 @@ use crate::runtime::connection::Failure;
 use crate::runtime::link::Listener;
 use crate::runtime::zap::Inquiry;
 use crate::security::zap::{self, RequestedBy};
-use crate::zmtp::mechanism::{ZapReply, ZapRequest};
+use crate::zmtp::mechanism::{WorkResult, ZapReply, ZapRequest};
 
 impl Session {
     /// The handshake has a question for the ZAP handler.
@@ -47,6 +47,17 @@ impl Session {
                 self.zap_reply(token, reply, now)
             }
             Some(Err(error)) => self.failed(token, Failure::Protocol(error), now),
+        }
+    }
+
+    /// What the handshake had to be done has been done.
+    pub fn work_done(&mut self, token: u64, result: WorkResult, now: u64) -> Verdict {
+        if !self.is_current(token) {
+            return Verdict::Live;
+        }
+        match self.connection.clone().map(|connection| connection.work_done(result)) {
+            Some(Err(failure)) => self.failed(token, failure, now),
+            _ => Verdict::Live,
         }
     }
 

@@ -80,8 +80,9 @@ struct Sealer {
 }
 
 impl Seal for Sealer {
-    fn sealed_size(&self, size: usize) -> usize {
-        OVERHEAD + size
+    #[inline]
+    fn sealed_size(&mut self, _flags: u8, parts: [&[u8]; 2]) -> usize {
+        OVERHEAD + parts[0].len() + parts[1].len()
     }
 
     #[inline]

@@ -290,8 +290,8 @@ fn ready_may_be_a_large_frame() {
 struct Flip;
 
 impl Seal for Flip {
-    fn sealed_size(&self, size: usize) -> usize {
-        1 + size
+    fn sealed_size(&mut self, _flags: u8, parts: [&[u8]; 2]) -> usize {
+        1 + parts[0].len() + parts[1].len()
     }
 
     fn seal(&mut self, flags: u8, parts: [&[u8]; 2], out: &mut Vec<u8>) {

@@ -71,7 +71,7 @@ impl FrameWriter {
     /// Appends the frame that carries a frame of ZMTP's, sealed.
     pub fn sealed(&mut self, seal: &mut dyn Seal, flags: u8, parts: [&[u8]; 2], out: &mut Vec<u8>) {
         let mask = self.next_mask();
-        let length = 1 + seal.sealed_size(parts[0].len() + parts[1].len());
+        let length = 1 + seal.sealed_size(flags, parts);
         out.reserve(MAX_HEADER + length);
         out.extend_from_slice(Outgoing::new(Opcode::Binary, length, mask).bytes());
         let start = out.len();
