@@ -66,15 +66,16 @@ impl Compiler {
         flags.extend(library.capabilities.iter().map(|d| format!("-D{d}")));
         flags.push(format!("-I{}", empty.display()));
         flags.push(format!("-I{}", tree.join("external/unity").display()));
+        flags.push(format!("-I{}", package_dir().join("support").display()));
 
         let mut hasher = DefaultHasher::new();
         compiler_version()?.hash(&mut hasher);
         flags.hash(&mut hasher);
+        hash_file(&package_dir().join("support/vmci_sockets.h"), &mut hasher)?;
         for folder in ["tests", "include", "src", "external/unity"] {
             for path in list(&tree.join(folder))? {
                 if matches!(path.extension().and_then(|e| e.to_str()), Some("h" | "hpp")) {
-                    path.file_name().hash(&mut hasher);
-                    fs::read(&path).map_err(|e| format!("{}: {e}", path.display()))?.hash(&mut hasher);
+                    hash_file(&path, &mut hasher)?;
                 }
             }
         }
@@ -215,6 +216,12 @@ fn lay_out(vendor: &Path, include: &Path, tree: &Path) -> Result<PathBuf, String
     }
     lay().map_err(|e| format!("{}: {e}", tree.display()))?;
     Ok(tree.to_owned())
+}
+
+fn hash_file(path: &Path, hasher: &mut DefaultHasher) -> Result<(), String> {
+    path.file_name().hash(hasher);
+    fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?.hash(hasher);
+    Ok(())
 }
 
 fn compiler_version() -> Result<Vec<u8>, String> {

@@ -67,6 +67,9 @@ fn lacking(network: Network) -> Vec<&'static str> {
     if network != Network::Multicast {
         words.push("multicast");
     }
+    if !sandbox::has_vsock() {
+        words.push("vmci");
+    }
     words
 }
 

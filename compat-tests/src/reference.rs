@@ -7,11 +7,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::compile::{check, write_if_changed};
-use crate::vendor::{list, work_dir};
+use crate::vendor::{list, package_dir, work_dir};
 
 /// What upstream's `configure` finds on Linux with glibc and libsodium. All have a value, because many are tested
 /// with `#if`.
-const DEFINES: [&str; 42] = [
+const DEFINES: [&str; 43] = [
     "ZMQ_BUILD_DRAFT_API",
     "_GNU_SOURCE",
     "ZMQ_HAVE_LINUX",
@@ -40,6 +40,7 @@ const DEFINES: [&str; 42] = [
     "ZMQ_HAVE_WS",
     "ZMQ_USE_BUILTIN_SHA1",
     "ZMQ_HAVE_TIPC",
+    "ZMQ_HAVE_VMCI",
     "HAVE_ACCEPT4",
     "ZMQ_HAVE_O_CLOEXEC",
     "ZMQ_HAVE_SOCK_CLOEXEC",
@@ -144,6 +145,8 @@ fn compile(vendor: &Path, folder: &Path, source: &Path, object: &Path, wss: bool
     {
         command.arg("-I").arg(include);
     }
+    // For vmci://, a header of VMware's.
+    command.arg("-I").arg(package_dir().join("support"));
     command.arg("-c").arg(source).arg("-o").arg(object);
     command
 }

@@ -65,6 +65,18 @@ impl Network {
     }
 }
 
+/// Whether the kernel has `AF_VSOCK`.
+pub fn has_vsock() -> bool {
+    // SAFETY: it takes no pointers.
+    let fd = unsafe { libc::socket(libc::AF_VSOCK, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
+    if fd == -1 {
+        return false;
+    }
+    // SAFETY: it is new, and nobody else's.
+    drop(unsafe { OwnedFd::from_raw_fd(fd) });
+    true
+}
+
 /// Runs the program to its end or its time limit, and leaves no process of it behind.
 pub fn run(job: &Job, network: Network) -> io::Result<Finished> {
     let cwd = job.folder.join("cwd");

@@ -32,6 +32,6 @@ impl Features {
         socks: true,
         wss: true,
         norm: false,
-        vmci: false,
+        vmci: true,
     };
 }

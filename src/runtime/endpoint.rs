@@ -12,7 +12,7 @@ use crate::pattern::Attachment;
 use crate::pipe::{Marks, PipeEnd, PipeId, pipe};
 use crate::transport::udp::Datagrams;
 use crate::transport::{
-    Connector, Kind, Listener, OpenMulticast, Scheme, Unopened, check_protocol, find_endpoint, parse_endpoint,
+    Connector, Kind, Listener, OpenMulticast, Unopened, check_protocol, find_endpoint, parse_endpoint,
 };
 use std::os::fd::AsRawFd;
 
@@ -91,21 +91,23 @@ impl Socket {
             Ok(listener) => listener,
             Err(Unopened { error, closed }) => {
                 if let Some(fd) = closed {
-                    let named = if scheme == Scheme::Ipc { endpoint } else { "" };
-                    self.monitor.emit(event::CLOSED, &[fd as u64], &Endpoints::listening(named));
+                    let named = Listener::name_unopened(scheme, address);
+                    self.monitor.emit(event::CLOSED, &[fd as u64], &Endpoints::listening(&named));
                 }
                 let endpoints = Endpoints::listening(address);
                 self.monitor.emit(event::BIND_FAILED, &[error.errno() as u64], &endpoints);
                 return Err(error);
             }
         };
-        let name = listener.endpoint().to_owned();
-        self.monitor.emit(event::LISTENING, &[listener.as_raw_fd() as u64], &Endpoints::listening(&name));
+        let announced = listener.announced().to_owned();
+        let endpoints = Endpoints::listening(&announced);
+        self.monitor.emit(event::LISTENING, &[listener.as_raw_fd() as u64], &endpoints);
         let io = owner.group.io.clone();
         let id = io.new_session();
-        self.options.last_endpoint = name.clone().into_bytes();
-        self.endpoints.push(Endpoint { name: name.clone(), what: What::Listener(id) });
-        io.post(IoCommand::Listen(Box::new(Listen { id, listener, endpoint: name, owner })));
+        self.options.last_endpoint = listener.endpoint().as_bytes().to_vec();
+        let name = listener.known_as(endpoint).to_owned();
+        self.endpoints.push(Endpoint { name, what: What::Listener(id) });
+        io.post(IoCommand::Listen(Box::new(Listen { id, listener, endpoint: announced, owner })));
         self.ring_user_fd();
         Ok(())
     }

@@ -22,6 +22,7 @@
 //! | [`library`] | libraries that are loaded when they are needed | `dlopen`(3) |
 //! | [`norm`] | reliable multicast (optional) | `libnorm` |
 //! | [`timerfd`] | a precise timer that is a descriptor | `timerfd_create`(2) |
+//! | [`tipc`] | addresses of a family that the libraries in use don't know | `linux/tipc.h` |
 //! | [`time`] | a monotonic clock | `clock_gettime`(2) |
 //!
 //! A wait never outlasts the arrival of a signal: it ends with "interrupted" even if the handler was installed with
@@ -51,6 +52,7 @@ pub mod thread;
 mod thread_token;
 pub mod time;
 pub mod timerfd;
+pub mod tipc;
 pub mod waiters;
 
 use crate::error::{Error, Result};

@@ -7,7 +7,7 @@ use socket2::{SockAddr, Socket};
 
 use super::socks::Exchange;
 use super::tls::ClientTls;
-use super::{Scheme, Stream, Tunnel, Unopened, WebSocket, ipc, tcp, ws};
+use super::{Scheme, Stream, Tunnel, Unopened, WebSocket, ipc, tcp, tipc, vsock, ws};
 use crate::error::{Error, Result};
 use crate::options::Options;
 
@@ -27,13 +27,16 @@ enum Target {
     Ipc(SockAddr),
     /// Host and port, likewise, and what is asked for there.
     WebSocket(String, Arc<WebSocket>),
+    Tipc(SockAddr),
+    /// [`Scheme::Vsock`] or [`Scheme::Vmci`]. Resolved anew for each attempt: a machine may get another id.
+    Vsock(Scheme, String),
 }
 
 /// An attempt to connect. When its descriptor becomes writable, it has succeeded or failed.
 #[derive(Debug)]
 pub struct Attempt {
     socket: Socket,
-    tcp: bool,
+    scheme: Scheme,
     connected: bool,
     websocket: Option<Arc<WebSocket>>,
     /// What is to be said to the proxy, if the connection is to one.
@@ -73,12 +76,22 @@ impl Connector {
                 let host_and_port = ws::Address::parse(address)?.host_and_port;
                 Target::WebSocket(host_and_port.to_owned(), Arc::new(websocket))
             }
+            Scheme::Tipc => {
+                let parsed = tipc::parse_to_connect(address)?;
+                endpoint = tipc::endpoint(parsed);
+                Target::Tipc(parsed.into())
+            }
+            Scheme::Vsock | Scheme::Vmci => {
+                endpoint = vsock::Address::parse(scheme, address)?.endpoint(scheme);
+                Target::Vsock(scheme, address.to_owned())
+            }
             _ => return Err(Error::ProtocolNotSupported),
         };
         Ok(Self { target, endpoint, tls })
     }
 
-    /// The endpoint as `ZMQ_LAST_ENDPOINT` gives it after `zmq_connect`: as it was given, but a WebSocket's always has a path.
+    /// The endpoint as `ZMQ_LAST_ENDPOINT` gives it after `zmq_connect`: as it was given, but a WebSocket's always has a path, and numbers are written as they were
+    /// understood.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
@@ -103,7 +116,7 @@ impl Connector {
     /// `socket`(2), `bind`(2) and `connect`(2) say. All of them may be over at the next attempt.
     pub fn start(&self, options: &Options) -> Result<Attempt, Unopened> {
         let (mut exchange, mut websocket) = (None, None);
-        let (socket, address, tcp) = match &self.target {
+        let (socket, address, scheme) = match &self.target {
             Target::Tcp(target) => {
                 let proxied;
                 let mut next = target.as_str();
@@ -115,27 +128,32 @@ impl Connector {
                     next = &proxied;
                 }
                 let (socket, address) = tcp::open_to_connect(next, options)?;
-                (socket, address.into(), true)
+                (socket, address.into(), Scheme::Tcp)
             }
             Target::WebSocket(target, upgrade) => {
                 websocket = Some(upgrade.clone());
                 let (socket, address) = tcp::open_to_connect(target, options)?;
-                (socket, address.into(), true)
+                (socket, address.into(), upgrade.scheme)
             }
-            Target::Ipc(address) => (ipc::open()?, address.clone(), false),
+            Target::Ipc(address) => (ipc::open()?, address.clone(), Scheme::Ipc),
+            Target::Tipc(address) => (tipc::open()?, address.clone(), Scheme::Tipc),
+            Target::Vsock(scheme, address) => {
+                let address = vsock::Address::parse(*scheme, address)?;
+                (vsock::open(*scheme, options)?, address.into(), *scheme)
+            }
         };
         let connected = match socket.connect(&address) {
             Ok(()) => true,
             Err(error) if matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR)) => false,
             Err(error) => return Err(Unopened::closing(&socket, error)),
         };
-        Ok(Attempt { socket, tcp, connected, websocket, exchange, tls: self.tls.clone() })
+        Ok(Attempt { socket, scheme, connected, websocket, exchange, tls: self.tls.clone() })
     }
 
-    /// Whether a refusal may be the end of it (`ZMQ_RECONNECT_STOP_CONN_REFUSED`, which is for tcp). That of a proxy may not:
+    /// Whether a refusal may be the end of it (`ZMQ_RECONNECT_STOP_CONN_REFUSED`, which isn't for local sockets). That of a proxy may not:
     /// it says nothing of the target.
     pub fn heeds_refusal(&self, options: &Options) -> bool {
-        matches!(self.target, Target::Tcp(_)) && !self.has_proxy(options)
+        matches!(self.target, Target::Tcp(_) | Target::Vsock(..)) && !self.has_proxy(options)
     }
 }
 
@@ -152,10 +170,10 @@ impl Attempt {
         if let Some(error) = self.socket.take_error()? {
             return Err(error.into());
         }
-        if self.tcp {
+        if self.scheme.is_over_tcp() {
             tcp::tune(&self.socket, options)?;
         }
-        let mut stream = Stream::new(self.socket);
+        let mut stream = Stream::new(self.scheme, self.socket);
         if let Some(websocket) = self.websocket {
             stream = stream.with_websocket(websocket);
         }

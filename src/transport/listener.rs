@@ -6,7 +6,7 @@ use std::sync::Arc;
 use socket2::Socket;
 
 use super::tls::ServerTls;
-use super::{Scheme, Stream, Unopened, WebSocket, ipc, tcp, ws};
+use super::{Scheme, Stream, Unopened, WebSocket, ipc, tcp, tipc, vsock, ws};
 use crate::error::{Error, Result};
 use crate::options::Options;
 use crate::sys::descriptor::Adopted;
@@ -20,6 +20,7 @@ pub struct Listener {
     scheme: Scheme,
     socket: ListeningSocket,
     endpoint: String,
+    announced: Option<String>,
     directory: Option<ipc::TemporaryDirectory>,
     /// For `ws://` and `wss://`.
     websocket: Option<Arc<WebSocket>>,
@@ -55,6 +56,7 @@ impl Listener {
         let tls = if scheme == Scheme::Wss { Some(ServerTls::new(options)?) } else { None };
         let mut directory = None;
         let mut websocket = None;
+        let mut announced = None;
         let socket = match scheme {
             Scheme::Tcp | Scheme::Ipc | Scheme::Ws | Scheme::Wss if options.use_fd != -1 => {
                 if scheme == Scheme::Ipc {
@@ -78,22 +80,58 @@ impl Listener {
                 websocket = Some(upgrade);
                 ListeningSocket::Own(socket)
             }
+            Scheme::Tipc => {
+                let (socket, endpoint) = tipc::listen(address, options)?;
+                announced = Some(endpoint);
+                ListeningSocket::Own(socket)
+            }
+            Scheme::Vsock | Scheme::Vmci => {
+                let (socket, endpoint) = vsock::listen(scheme, address, options)?;
+                announced = Some(endpoint);
+                ListeningSocket::Own(socket)
+            }
             _ => return Err(Error::ProtocolNotSupported.into()),
         };
         let websocket = websocket.map(Arc::new);
-        let mut listener = Self { scheme, socket, endpoint: String::new(), directory, websocket, tls };
+        let mut listener =
+            Self { scheme, socket, endpoint: String::new(), announced, directory, websocket, tls };
         if let Ok(name) = listener.socket().local_addr() {
             listener.endpoint = match (&listener.websocket, name.as_socket()) {
                 (Some(websocket), Some(address)) => websocket.endpoint(&address),
-                _ => super::stream::endpoint_of(&name),
+                _ => super::stream::endpoint_of(scheme, &name),
             };
         }
         Ok(listener)
     }
 
+    /// What a listener's monitor calls it that could not be opened, although its address means something.
+    pub fn name_unopened(scheme: Scheme, address: &str) -> String {
+        match scheme {
+            Scheme::Ipc => format!("ipc://{address}"),
+            Scheme::Tipc => match tipc::parse(address) {
+                Ok(tipc::Parsed::At(address)) => tipc::endpoint(address),
+                _ => String::new(),
+            },
+            Scheme::Vsock | Scheme::Vmci => {
+                vsock::Address::parse(scheme, address).map_or_else(|_| String::new(), |a| a.endpoint(scheme))
+            }
+            _ => String::new(),
+        }
+    }
+
     /// The endpoint as `ZMQ_LAST_ENDPOINT` gives it, with wildcards resolved.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// What its monitor calls it: the endpoint, but where the address stands for more than one, tipc and vsock, the address.
+    pub fn announced(&self) -> &str {
+        self.announced.as_deref().unwrap_or(&self.endpoint)
+    }
+
+    /// The name by which it is unbound: the endpoint, or with tipc what was bound.
+    pub fn known_as<'a>(&'a self, bound: &'a str) -> &'a str {
+        if self.scheme == Scheme::Tipc { bound } else { &self.endpoint }
     }
 
     /// Accepts one connection.
@@ -108,16 +146,16 @@ impl Listener {
         };
         let admitted = match self.scheme {
             Scheme::Ipc => ipc::peer_allowed(&socket, options),
-            _ => tcp::peer_allowed(&peer, options),
+            scheme => !scheme.is_over_tcp() || tcp::peer_allowed(&peer, options),
         };
         if !admitted {
             return Ok(Accepted::Filtered);
         }
-        if self.scheme != Scheme::Ipc {
+        if self.scheme.is_over_tcp() {
             tcp::mark(&socket, options)?;
             tcp::tune(&socket, options)?;
         }
-        let stream = Stream::accepted(socket, Some(&peer));
+        let stream = Stream::accepted(self.scheme, socket, Some(&peer));
         let stream = match &self.websocket {
             Some(websocket) => stream.with_websocket(websocket.clone()),
             None => stream,

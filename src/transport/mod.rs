@@ -12,9 +12,12 @@ mod resolve;
 mod socks;
 mod stream;
 mod tcp;
+mod tipc;
 mod tls;
 mod tunnel;
 pub mod udp;
+mod vmci;
+mod vsock;
 mod ws;
 
 pub use connector::{Attempt, Connector, Reached};
@@ -132,11 +135,11 @@ registry! {
     /// WebSocket over TLS, `zmq_wss`(7)
     Wss = Transport::new("wss", Kind::Streams).known_as("WSS");
     /// `zmq_tipc`(7)
-    Tipc = Transport::new("tipc", Kind::Absent).known_as("tipc");
+    Tipc = Transport::new("tipc", Kind::Streams).known_as("tipc");
     /// `zmq_vsock`(7)
-    Vsock = Transport::new("vsock", Kind::Absent).known_as("vsock");
+    Vsock = Transport::new("vsock", Kind::Streams).known_as("vsock");
     /// `zmq_vmci`(7)
-    Vmci = Transport::new("vmci", Kind::Absent).known_as("vmci");
+    Vmci = Transport::new("vmci", Kind::Streams).known_as("vmci");
     /// `zmq_pgm`(7)
     Pgm = Transport::new("pgm", Kind::Absent).types(PUBLISHING).known_as("pgm");
     /// PGM in UDP datagrams, `zmq_pgm`(7)
@@ -149,6 +152,11 @@ impl Scheme {
     /// As it stands in an endpoint.
     pub const fn name(self) -> &'static str {
         self.transport().name
+    }
+
+    /// Whether tcp carries it.
+    pub const fn is_over_tcp(self) -> bool {
+        matches!(self, Self::Tcp | Self::Ws | Self::Wss)
     }
 
     /// How it moves messages.

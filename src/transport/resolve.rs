@@ -99,6 +99,26 @@ pub(crate) fn leading_integer(text: &str) -> i64 {
     value
 }
 
+/// The number that a string begins with, as `strtoul`(3) reads it in base ten, and what follows it: white space and a sign may come first, one below zero
+/// comes from the other end, and one out of range is the largest. `None` without digits.
+pub(super) fn leading_unsigned(text: &str) -> Option<(u64, &str)> {
+    let text = text.trim_start_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r']);
+    let (negative, text) = match text.strip_prefix('-') {
+        Some(text) => (true, text),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (digits, rest) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    if digits.is_empty() {
+        return None;
+    }
+    let value = match digits.parse::<u64>() {
+        Ok(value) if negative => value.wrapping_neg(),
+        Ok(value) => value,
+        Err(_) => u64::MAX,
+    };
+    Some((value, rest))
+}
+
 /// The first address of that family which the interface has.
 fn interface_address(name: &str, ipv6: bool) -> Option<IpAddr> {
     nix::ifaddrs::getifaddrs().ok()?.filter(|entry| entry.interface_name == name).find_map(|entry| {

@@ -10,31 +10,49 @@ use nix::sys::socket::sockopt::PeerCredentials;
 use socket2::{SockAddr, Socket};
 
 use super::tls::{self, Tls};
-use super::{Scheme, WebSocket};
+use super::{Scheme, WebSocket, tipc, vsock};
+use crate::sys::tipc::{Address as TipcAddress, address_of as tipc_address_of};
 
 /// A connection over any stream transport: non-blocking, closed on `exec`, tuned. Closed on drop.
 ///
 /// Its two directions may be used by two threads at the same time.
 #[derive(Debug)]
 pub struct Stream {
+    scheme: Scheme,
     socket: Socket,
-    /// The peer's address, as the system forgets it when the peer has gone, though what the peer has sent can still be read. Not for ipc.
-    peer: Option<SocketAddr>,
+    /// The system forgets it when the peer has gone, though what the peer has sent can still be read. Not for ipc.
+    peer: Option<Peer>,
     /// For `ws://` and `wss://`.
     websocket: Option<Arc<WebSocket>>,
     /// For `wss://`.
     tls: Option<Box<Tls>>,
 }
 
+/// The peer's address.
+#[derive(Clone, Copy, Debug)]
+enum Peer {
+    Ip(SocketAddr),
+    Vsock(vsock::Address),
+    Tipc(TipcAddress),
+}
+
+impl Peer {
+    fn of(name: &SockAddr) -> Option<Self> {
+        let ip = name.as_socket().map(Self::Ip);
+        let vsock = || vsock::Address::of(name).map(Self::Vsock);
+        ip.or_else(vsock).or_else(|| tipc_address_of(name).map(Self::Tipc))
+    }
+}
+
 impl Stream {
-    pub(super) fn new(socket: Socket) -> Self {
+    pub(super) fn new(scheme: Scheme, socket: Socket) -> Self {
         let peer = socket.peer_addr().ok();
-        Self::accepted(socket, peer.as_ref())
+        Self::accepted(scheme, socket, peer.as_ref())
     }
 
     /// One that was accepted from a peer, if there is one.
-    pub(super) fn accepted(socket: Socket, peer: Option<&SockAddr>) -> Self {
-        Self { socket, peer: peer.and_then(SockAddr::as_socket), websocket: None, tls: None }
+    pub(super) fn accepted(scheme: Scheme, socket: Socket, peer: Option<&SockAddr>) -> Self {
+        Self { scheme, socket, peer: peer.and_then(Peer::of), websocket: None, tls: None }
     }
 
     /// The same for a WebSocket.
@@ -114,6 +132,13 @@ impl Stream {
         if self.tls.is_some() { tls::MAX_RECORD } else { 0 }
     }
 
+    /// Whether the descriptor may be made to wait for more than one byte (`SO_RCVLOWAT`). The others of the kernel's families don't know it, or their
+    /// senders wait for a reader that waits for them.
+    #[inline]
+    pub fn has_low_water(&self) -> bool {
+        self.scheme.is_over_tcp() || self.scheme == Scheme::Ipc
+    }
+
     /// Ends it in both directions, for the peer to see, though the descriptor may stay for a while.
     pub fn shut_down(&self) {
         if let Some(tls) = &self.tls {
@@ -132,7 +157,9 @@ impl Stream {
     /// know it.
     pub fn remote_endpoint(&self) -> String {
         match self.peer {
-            Some(peer) => self.name_of(&peer.into()),
+            Some(Peer::Ip(peer)) => self.name_of(&peer.into()),
+            Some(Peer::Vsock(peer)) => peer.endpoint(self.scheme),
+            Some(Peer::Tipc(peer)) => tipc::endpoint(peer),
             None => self.socket.peer_addr().map(|name| self.name_of(&name)).unwrap_or_default(),
         }
     }
@@ -140,14 +167,17 @@ impl Stream {
     fn name_of(&self, name: &SockAddr) -> String {
         match (&self.websocket, name.as_socket()) {
             (Some(websocket), Some(address)) => websocket.endpoint(&address),
-            _ => endpoint_of(name),
+            _ => endpoint_of(self.scheme, name),
         }
     }
 
-    /// The message property `Peer-Address`: the peer's address without a port, or for ipc `localhost:uid:gid:pid`. Empty without a peer.
+    /// The message property `Peer-Address`: the peer's address without a port, or for ipc `localhost:uid:gid:pid`. Empty without a peer, and where
+    /// upstream knows none: tipc, vsock, vmci.
     pub fn peer_address(&self) -> String {
-        if let Some(peer) = &self.peer {
-            return host_of(peer);
+        match &self.peer {
+            Some(Peer::Ip(peer)) => return host_of(peer),
+            Some(_) => return String::new(),
+            None => {}
         }
         match self.socket.peer_addr() {
             Ok(name) if name.is_unix() => match getsockopt(&self.socket, PeerCredentials) {
@@ -177,10 +207,13 @@ impl From<Stream> for OwnedFd {
     }
 }
 
-/// A socket's name as an endpoint.
-pub(super) fn endpoint_of(name: &SockAddr) -> String {
-    if let Some(address) = name.as_socket() {
-        return tcp_endpoint(&address);
+/// A socket's name as an endpoint. Of a name in a family that two transports use, `scheme` is which one it is.
+pub(super) fn endpoint_of(scheme: Scheme, name: &SockAddr) -> String {
+    match Peer::of(name) {
+        Some(Peer::Ip(address)) => return tcp_endpoint(&address),
+        Some(Peer::Vsock(address)) => return address.endpoint(scheme),
+        Some(Peer::Tipc(address)) => return tipc::endpoint(address),
+        None => {}
     }
     if let Some(path) = name.as_pathname() {
         return format!("ipc://{}", path.display());

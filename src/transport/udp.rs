@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::resolve::{Rules, leading_integer, parse_numeric, resolve, resolve_host};
-use super::{Stream, tcp};
+use super::{Scheme, Stream, tcp};
 use crate::error::{Error, Result};
 use crate::options::{Options, SocketType};
 use crate::sys::datagrams;
@@ -151,7 +151,7 @@ impl Datagrams {
             target: (!directions.receive).then(|| resolved.target.into()),
             directions,
             ipv6: resolved.local.is_ipv6(),
-            stream: Stream::new(socket),
+            stream: Stream::new(Scheme::Udp, socket),
         }))
     }
 

@@ -121,9 +121,9 @@ impl ReadHalf {
         // The beginning of what is missing may have left the kernel.
         let missing = self.body().len().saturating_sub(connection.stream.held_back());
         let low_water = if missing > LARGE_STEP / 2 { missing.min(LARGE_STEP) } else { 1 };
-        if low_water != self.low_water {
+        if low_water != self.low_water && connection.stream.has_low_water() {
             self.low_water = low_water;
-            // It only saves time; a transport that doesn't know it wakes up more often.
+            // It only saves time.
             let _ = sockopt::set_receive_low_water(connection.stream.as_fd(), low_water);
         }
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::options::{ContextOptions, Options, SocketType};
+use crate::transport::Scheme;
 use crate::transport::Stream;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
@@ -61,11 +62,11 @@ fn sockets() -> (Socket, Socket) {
 }
 
 fn client_end(socket: Socket, options: &Options) -> Stream {
-    Stream::new(socket).with_tls(ClientTls::new(options).unwrap().connect().unwrap())
+    Stream::new(Scheme::Wss, socket).with_tls(ClientTls::new(options).unwrap().connect().unwrap())
 }
 
 fn server_end(socket: Socket, options: &Options) -> Stream {
-    Stream::new(socket).with_tls(ServerTls::new(options).unwrap().accept().unwrap())
+    Stream::new(Scheme::Wss, socket).with_tls(ServerTls::new(options).unwrap().accept().unwrap())
 }
 
 fn pair() -> (Stream, Stream) {
@@ -585,7 +586,7 @@ fn updates_of_keys_are_bounded() {
     let (client_socket, server_socket) = sockets();
     let config = ClientTls::new(&client_options(&identity.certificate, HOST)).unwrap();
     let tls = config.connect().unwrap();
-    let client = Stream::new(client_socket).with_tls(tls);
+    let client = Stream::new(Scheme::Wss, client_socket).with_tls(tls);
     let server = server_end(server_socket, &server_options(&identity));
     client.write(b"hello").unwrap();
     loop {
@@ -661,7 +662,7 @@ fn versions_one_point_two_and_three() {
         let name = ServerName::try_from(HOST).unwrap();
         let session = rustls::ClientConnection::new(std::sync::Arc::new(config), name).unwrap();
         let (client_socket, server_socket) = sockets();
-        let client = Stream::new(client_socket).with_tls(Tls::new(session.into()));
+        let client = Stream::new(Scheme::Wss, client_socket).with_tls(Tls::new(session.into()));
         let server = server_end(server_socket, &server_options(&identity));
         client.write(b"hello").unwrap();
         loop {
