@@ -69,13 +69,19 @@ impl Outbound {
     /// Whether one more message has room. The count is the reader's as it told it last.
     #[inline]
     pub fn has_room(&mut self) -> bool {
-        self.written - self.consumed < self.limit || self.refresh()
+        self.has_known_room() || self.refresh()
+    }
+
+    /// As `has_room`, by what is known already: what the reader has told since isn't looked at.
+    #[inline]
+    fn has_known_room(&self) -> bool {
+        self.written - self.consumed < self.limit
     }
 
     #[cold]
     fn refresh(&mut self) -> bool {
         self.consumed = self.queue.consumed();
-        self.written - self.consumed < self.limit
+        self.has_known_room()
     }
 
     /// Whether there is room; if there isn't, the reader will owe a wake-up when there is.

@@ -43,6 +43,8 @@ struct Pipe {
     readable: bool,
     /// There may be room; false: the runtime says when.
     writable: bool,
+    /// Not writable, only because room that may have come isn't to be looked for yet (see `Pipes::set_strict`).
+    held: bool,
     /// The peer has closed: nothing can be written any more, and what is queued can be read.
     peer_closed: bool,
     /// `Notice::Ended` was given, once.
@@ -62,6 +64,9 @@ pub struct Pipes {
     free: Vec<u32>,
     count: usize,
     notices: Vec<Notice>,
+    /// See `set_strict`.
+    strict: bool,
+    held: Vec<PipeId>,
 }
 
 impl Pipes {
@@ -77,6 +82,7 @@ impl Pipes {
             inbound: end.inbound,
             readable: true,
             writable: true,
+            held: false,
             peer_closed: false,
             ended: false,
             no_delay: false,
@@ -191,23 +197,82 @@ impl Pipes {
     #[inline]
     pub fn write(&mut self, id: PipeId, message: &mut Message) -> bool {
         let Some(pipe) = self.get_mut(id) else { return false };
-        if !pipe.writable || !(pipe.outbound.is_mid_message() || pipe.outbound.has_room() || pipe.room()) {
+        if pipe.has_known_room() {
+            pipe.outbound.push(message.take());
+            return true;
+        }
+        self.write_to_full(id, message)
+    }
+
+    /// As `write`, when there is no room as far as is known.
+    #[cold]
+    fn write_to_full(&mut self, id: PipeId, message: &mut Message) -> bool {
+        let room = self.find_room(id);
+        if room && let Some(pipe) = self.get_mut(id) {
+            pipe.outbound.push(message.take());
+        }
+        room
+    }
+
+    /// Whether room has come meanwhile. If not, the pipe is passive from now on.
+    fn find_room(&mut self, id: PipeId) -> bool {
+        let strict = self.strict;
+        let Some(pipe) = self.get_mut(id) else { return false };
+        if !pipe.writable {
             return false;
         }
-        pipe.outbound.push(message.take());
-        true
+        // Over inproc the peer's program has made the room, by receiving.
+        if strict && pipe.outbound.mark.boost.is_none() {
+            pipe.writable = false;
+            pipe.held = true;
+            self.held.push(id);
+            return false;
+        }
+        pipe.room()
+    }
+
+    /// Whether room that has come since a pipe was full by what was known of it is left alone. Then the pipe becomes passive, as if it were full still, until
+    /// `release_held`. For senders that may not wait: a connection goes on taking messages out of the pipe for as long as the kernel takes
+    /// them, and whoever sends all the time would never notice that it has reached its mark.
+    #[inline]
+    pub fn set_strict(&mut self, strict: bool) {
+        self.strict = strict;
+    }
+
+    /// See `set_strict`.
+    pub fn is_strict(&self) -> bool {
+        self.strict
+    }
+
+    /// Whether pipes are passive because of `set_strict`.
+    #[inline]
+    pub fn has_held(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Looks for room in one of the pipes that are passive because of `set_strict`: the pipe, and whether it has some. Then the pattern has to hear of it.
+    pub fn release_held(&mut self) -> Option<(PipeId, bool)> {
+        let id = self.held.pop()?;
+        let found = match self.get_mut(id) {
+            Some(pipe) if pipe.held => {
+                (pipe.writable, pipe.held) = (true, false);
+                pipe.room()
+            }
+            _ => false,
+        };
+        Some((id, found))
     }
 
     /// Whether a message can be written. False: the pipe is passive until `write_activated`.
     #[inline]
     pub fn check_write(&mut self, id: PipeId) -> bool {
         let Some(pipe) = self.get_mut(id) else { return false };
-        pipe.writable && (pipe.outbound.is_mid_message() || pipe.outbound.has_room() || pipe.room())
+        pipe.has_known_room() || self.find_room(id)
     }
 
     /// Whether the pipe is at its high-water mark, without making it passive.
     pub fn is_full(&mut self, id: PipeId) -> bool {
-        self.get_mut(id).is_none_or(|pipe| !pipe.outbound.has_room())
+        self.get_mut(id).is_none_or(|pipe| pipe.held || !pipe.outbound.has_room())
     }
 
     /// Shows the peer the complete messages.
@@ -231,7 +296,7 @@ impl Pipes {
     pub fn terminate(&mut self, id: PipeId, delay: bool) {
         let Some(pipe) = self.get_mut(id) else { return };
         pipe.outbound.rollback();
-        pipe.writable = false;
+        (pipe.writable, pipe.held) = (false, false);
         if pipe.peer_closed && delay && pipe.inbound.is_ready() {
             return;
         }
@@ -262,6 +327,7 @@ impl Pipes {
         match self.get_mut(id) {
             Some(pipe) if !pipe.writable && !pipe.peer_closed && !pipe.ended => {
                 pipe.writable = true;
+                pipe.held = false;
                 true
             }
             _ => false,
@@ -272,7 +338,7 @@ impl Pipes {
     pub fn peer_closed(&mut self, id: PipeId) {
         let Some(pipe) = self.get_mut(id) else { return };
         pipe.peer_closed = true;
-        pipe.writable = false;
+        (pipe.writable, pipe.held) = (false, false);
         pipe.outbound.rollback();
         if pipe.no_delay || !pipe.inbound.is_ready() {
             pipe.readable = false;
@@ -396,6 +462,12 @@ impl Pipe {
             out.set_metadata(kept.or_else(|| Some(metadata.clone())));
         }
         there
+    }
+
+    /// Whether one more part can be written, without looking at what the reader has told.
+    #[inline]
+    fn has_known_room(&self) -> bool {
+        self.writable && (self.outbound.is_mid_message() || self.outbound.has_known_room())
     }
 
     /// No room: passive from now on, unless room has come meanwhile.

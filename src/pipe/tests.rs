@@ -222,3 +222,48 @@ fn after_a_lower_mark_a_reader_that_runs_dry_grants_all() {
     assert!(inbound.grant_dry(), "the writer waits");
     assert!(outbound.has_room());
 }
+
+#[test]
+fn a_strict_writer_finds_room_only_when_it_is_let() {
+    let (mut a, a_id, mut b, b_id) = joined(marks(2, 0, None));
+    a.set_strict(true);
+    let fill = |a: &mut Pipes| (0..10).take_while(|_| send(a, a_id, "x", false)).count();
+    let drain = |a: &mut Pipes, b: &mut Pipes| {
+        a.flush(a_id);
+        b.activate_read(b_id);
+        while recv(b, b_id).is_some() {}
+    };
+    assert_eq!(fill(&mut a), 2);
+    drain(&mut a, &mut b);
+    assert!(!send(&mut a, a_id, "x", false) && !a.check_write(a_id) && a.is_full(a_id) && a.has_held());
+    assert_eq!(a.release_held(), Some((a_id, true)));
+    assert_eq!((a.release_held(), a.has_held(), a.is_full(a_id)), (None, false, false));
+    assert_eq!(fill(&mut a), 2);
+    // Nothing was read: now it waits for the reader to say so.
+    assert_eq!(a.release_held(), Some((a_id, false)));
+    assert!(a.is_full(a_id));
+    drain(&mut a, &mut b);
+    assert!(b.has_notices() && a.activate_write(a_id));
+    a.set_strict(false);
+    assert_eq!(fill(&mut a), 2);
+    // One that ends while it is held stays closed.
+    a.activate_write(a_id);
+    a.set_strict(true);
+    assert!(!send(&mut a, a_id, "x", false));
+    a.terminate(a_id, true);
+    assert_eq!(a.release_held(), Some((a_id, false)));
+    assert!(!send(&mut a, a_id, "x", false));
+}
+
+#[test]
+fn over_inproc_a_strict_writer_sees_what_its_peer_has_read() {
+    let (mut a, a_id, mut b, b_id) = joined(marks(1, 0, Some((0, 1))));
+    a.set_strict(true);
+    for _ in 0..5 {
+        assert!(send(&mut a, a_id, "x", false) && send(&mut a, a_id, "x", false));
+        a.flush(a_id);
+        b.activate_read(b_id);
+        while recv(&mut b, b_id).is_some() {}
+    }
+    assert!(!a.has_held());
+}

@@ -18,6 +18,7 @@ use crate::sys::time;
 pub fn send(socket: SocketRef, message: &mut Message, dont_wait: bool) -> Result<()> {
     let mut guard = socket.lock()?;
     guard.process()?;
+    guard.set_may_wait(!dont_wait);
     match guard.send(message) {
         Err(Error::Again) => send_slowly(socket, guard, message, dont_wait),
         Err(Error::BrokenPipe) => cut_off(&guard, message, dont_wait),
@@ -50,6 +51,9 @@ fn send_slowly(socket: SocketRef, guard: SocketGuard, message: &mut Message, don
                 guard.leave_writing();
                 return done;
             }
+        }
+        if guard.look_for_room() {
+            continue;
         }
         // Who may not wait is told that the mark was reached, although there may be room now: so a sender that never waits stays within
         // its marks, instead of filling the kernel's buffers first.

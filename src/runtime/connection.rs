@@ -39,6 +39,10 @@ use write::{WriteHalf, WriteStage};
 pub const CALLER_BUDGET: usize = 256;
 /// How many messages an I/O thread decodes before it looks after others.
 pub const IO_BUDGET: usize = 4096;
+/// How many bytes are written before whoever writes looks after others, and the I/O thread goes on later. A message counts as [`MESSAGE_COST`] more.
+const WRITE_BUDGET: usize = 1024 * 1024;
+/// What a message costs beside its bytes.
+const MESSAGE_COST: usize = 32;
 
 /// How many PINGs may wait for their PONGs to be written. Those that come on top of it aren't answered: nobody sends so
 /// many at once in earnest, and a peer that doesn't read would have us keep a PONG for each.
@@ -77,8 +81,9 @@ pub struct Connection {
     open: AtomicBool,
     /// The group counts it as open.
     counted: AtomicBool,
-    /// Messages written.
+    /// Messages written, and bytes.
     written: AtomicU64,
+    bytes_written: AtomicU64,
     /// The session was told that the connection has ended.
     reported: AtomicBool,
     /// Nobody wants to hear what the peer says: its endpoint was unbound.
@@ -194,6 +199,7 @@ impl Connection {
             open: AtomicBool::new(false),
             counted: AtomicBool::new(false),
             written: AtomicU64::new(0),
+            bytes_written: AtomicU64::new(0),
             reported: AtomicBool::new(false),
             deaf: AtomicBool::new(false),
             unanswered: AtomicU32::new(0),
@@ -298,18 +304,24 @@ impl Connection {
         self.deaf.load(Ordering::Relaxed)
     }
 
-    /// Writes what is queued. `event`: the kernel takes bytes again. True: it has taken all of it, or somebody else sees to it.
+    /// Writes what is queued, a bounded part of it at a time: a sender may be quicker than whoever writes, who would never be through.
+    /// `event`: the kernel takes bytes again. True: it has taken all of it, or somebody else sees to it.
     pub fn drive_write(self: &Arc<Self>, event: bool) -> bool {
         let mut written = true;
+        // For all rounds: word that is left again and again mustn't keep the writer either.
+        let mut budget = WRITE_BUDGET;
         self.write.drive(event, |half, event| {
             if event {
                 self.blocked.store(false, Ordering::Relaxed);
             }
             if !self.is_blocked() {
-                self.contained(|| half.drive(self));
+                self.contained(|| half.drive(self, &mut budget));
             }
             written = !self.is_blocked();
         });
+        if budget == 0 && written {
+            self.group.io.post(IoCommand::Write(self.clone()));
+        }
         written
     }
 
@@ -321,6 +333,11 @@ impl Connection {
             self.report(Failure::Transport(Error::Os(libc::ENOTRECOVERABLE)));
         }
         outcome.ok()
+    }
+
+    /// Bytes that the kernel has taken.
+    pub fn bytes_written(&self) -> u64 {
+        self.bytes_written.load(Ordering::Relaxed)
     }
 
     /// Messages that were taken to be written.

@@ -78,6 +78,8 @@ pub enum IoCommand {
     Nudge(SessionId),
     /// There is room for what was read.
     Read(Arc<Connection>),
+    /// There is more to be written than was written in one go.
+    Write(Arc<Connection>),
     /// A handshake is done.
     Established { session: SessionId, connection: u64 },
     /// A handshake has something to tell monitors, and goes on.
@@ -341,6 +343,7 @@ impl IoThread {
                 self.with_session(session, Session::nudge);
             }
             IoCommand::Read(connection) => connection.drive_read(false, IO_BUDGET),
+            IoCommand::Write(connection) => drop(connection.drive_write(false)),
             IoCommand::Established { session, connection } => {
                 self.with_session(session, |session, now| session.established(connection, now));
             }

@@ -24,9 +24,11 @@ use std::sync::Arc;
 pub const POLLIN: i16 = 1;
 /// `ZMQ_POLLOUT`
 pub const POLLOUT: i16 = 2;
-/// Sends that follow each other more quickly than this (nanoseconds) are a stream, and are written in batches (see
-/// [`super::streams`]).
-const STREAM_GAP: u64 = 60_000;
+/// A send that comes so many nanoseconds after the last write, or more, isn't part of a stream (see [`super::streams`]), nor is one that something was
+/// received before, or waited for.
+const STREAM_GAP: u64 = 10_000;
+/// A burst of sends that may not wait is over after so many nanoseconds.
+const BURST: u64 = 1_000_000;
 /// A message counts once more for each of these that it fills, in bytes.
 const PAGE: usize = 4096;
 
@@ -56,8 +58,10 @@ pub struct Socket {
     stream: Option<u32>,
     /// There are connections in the middle of a stream of sends.
     has_streams: bool,
-    /// When a caller wrote to a connection last.
-    last_write: u64,
+    /// From when on a send isn't part of a stream.
+    alone_from: u64,
+    /// When room was looked for last in the burst of sends that is under way; 0 when it may be looked for.
+    burst: u64,
     /// It is of a type that publishes: its peers subscribe.
     publishes: bool,
     /// When `hear_subscribers` has looked last (`time::tick`).
@@ -99,7 +103,8 @@ impl Socket {
             sent: false,
             stream: None,
             has_streams: false,
-            last_write: 0,
+            alone_from: 0,
+            burst: 0,
             publishes: matches!(kind, SocketType::Pub | SocketType::XPub | SocketType::Radio),
             heard: 0,
             commands: Vec::new(),
@@ -302,18 +307,20 @@ impl Socket {
     /// The peer sleeps and has something to read now.
     fn tell_written(&mut self, pipe: PipeId) {
         let turned = std::mem::take(&mut self.turned);
-        let last_write = self.last_write;
+        let alone_from = self.alone_from;
         match self.link(pipe) {
             Some(Link::Inproc { link, side }) => link.post(*side, Command::Readable),
             Some(Link::Session { connection: Some(connection), .. }) if !connection.is_over() => {
                 let connection = connection.clone();
-                let now = time::monotonic_ns();
-                if turned || now.saturating_sub(last_write) > STREAM_GAP {
-                    self.last_write = now;
+                if turned || time::monotonic_ns() >= alone_from {
+                    let before = connection.bytes_written();
                     if !connection.drive_write(false) {
                         // The kernel's buffer is full: somebody has to be there when it isn't any more.
                         connection.group.give_back();
                     }
+                    // Filling the next message takes the program longer if it is large. (A nanosecond for a byte is slow.)
+                    let bytes = connection.bytes_written().saturating_sub(before);
+                    self.alone_from = time::monotonic_ns() + STREAM_GAP + bytes;
                 } else {
                     self.has_streams = true;
                     connection.begin_stream();
@@ -385,6 +392,49 @@ impl Socket {
         }
     }
 
+    /// What follows are sends by a caller that may wait for room, or not.
+    ///
+    /// Who may not is to be told as soon as it has sent as much as the mark allows, although a connection may have taken all of it
+    /// meanwhile: the kernel's buffers are large, and a program that counts on `EAGAIN` would fill them first. So room that has come is used only when
+    /// the caller has been told, has received or polled since, or [`BURST`] has gone by (which is also how often upstream looks).
+    #[inline]
+    pub fn set_may_wait(&mut self, may_wait: bool) {
+        let strict = !may_wait || self.options.sndtimeo == 0;
+        self.pipes.set_strict(strict && self.refuses());
+    }
+
+    /// Whether a message that there is no room for is refused, and not dropped.
+    fn refuses(&self) -> bool {
+        match self.kind {
+            SocketType::Pub | SocketType::XPub | SocketType::Radio | SocketType::Rep => false,
+            SocketType::Router => self.options.router_mandatory,
+            _ => true,
+        }
+    }
+
+    /// There was no room for a message, as far as was known. True: some has come, and may be used now.
+    pub fn look_for_room(&mut self) -> bool {
+        if !self.pipes.has_held() {
+            return false;
+        }
+        let now = time::monotonic_ns();
+        let may_use = !self.pipes.is_strict() || now.saturating_sub(self.burst) >= BURST;
+        let mut any = false;
+        while let Some((pipe, has_room)) = self.pipes.release_held() {
+            if has_room {
+                with_pattern!(self, write_activated, pipe);
+                any = true;
+            }
+        }
+        // Who is told that there is none may use it the next time.
+        self.burst = if any && may_use { now } else { 0 };
+        if any && !may_use {
+            // And may wait for `ZMQ_FD` until then.
+            self.mailbox.notify();
+        }
+        any && may_use
+    }
+
     /// One part, without waiting. The message's `more` flag is as the caller has set it.
     #[inline]
     pub fn send(&mut self, message: &mut Message) -> Result<()> {
@@ -437,6 +487,7 @@ impl Socket {
         self.settle();
         received?;
         self.turned = true;
+        self.burst = 0;
         self.received = self.received.wrapping_add(1 + (out.len() / PAGE) as u32);
         self.receive_more = out.more();
         Ok(())
@@ -476,6 +527,7 @@ impl Socket {
     /// The caller is going to wait, or has waited: what it sends next isn't part of a stream.
     pub fn turn(&mut self) {
         self.turned = true;
+        self.burst = 0;
         if std::mem::take(&mut self.has_streams) {
             self.end_streams();
         }
@@ -541,6 +593,9 @@ impl Socket {
             }
         }
         if wanted & POLLOUT != 0 {
+            self.burst = 0;
+            self.pipes.set_strict(false);
+            self.look_for_room();
             if with_pattern!(self, has_out) {
                 events |= POLLOUT;
             }

@@ -70,6 +70,12 @@ impl Stream {
         Self { tls: Some(Box::new(tls)), ..self }
     }
 
+    /// Of any connected socket, for tests.
+    #[cfg(test)]
+    pub fn of(socket: Socket) -> Self {
+        Self::new(socket)
+    }
+
     #[cfg(test)]
     pub(super) fn tls(&self) -> Option<&Tls> {
         self.tls.as_deref()

@@ -1,6 +1,7 @@
 //! What takes a connection.
 
 use crate::support::Context;
+use std::time::{Duration, Instant};
 use zmq::ffi::constants::*;
 
 #[test]
@@ -72,6 +73,36 @@ fn a_sender_that_never_waits_is_told_when_its_mark_is_reached() {
     assert!(accepted < 10_000, "the kernel took everything");
     // But it's no dead end.
     crate::support::eventually("room", || push.try_send(b"x").is_ok());
+}
+
+#[test]
+fn a_sender_that_never_waits_reaches_its_mark_however_slow_it_is() {
+    const MARK: i32 = 4;
+    let context = Context::new();
+    for (kind, peer) in [(ZMQ_PUSH, ZMQ_PULL), (ZMQ_DEALER, ZMQ_DEALER), (ZMQ_PAIR, ZMQ_PAIR)] {
+        let (sender, receiver) = (context.socket(kind), context.socket(peer));
+        sender.set(ZMQ_SNDHWM, MARK).unwrap();
+        let endpoint = sender.bind_tcp();
+        receiver.connect(&endpoint).unwrap();
+        sender.send(b"x").unwrap();
+        receiver.recv().unwrap();
+        let begin = Instant::now();
+        let accepted = (0..2_000).take_while(|_| {
+            // Long enough for the kernel to take the message before.
+            let until = Instant::now() + Duration::from_micros(70);
+            while Instant::now() < until {}
+            sender.try_send(b"x").is_ok()
+        });
+        let accepted = accepted.count() as u128;
+        // Room that has come is used once in a millisecond.
+        assert!(accepted <= MARK as u128 * (3 + begin.elapsed().as_millis()), "{accepted} messages");
+        // It isn't refused twice in vain, and who polls sees what there is.
+        crate::support::eventually("room", || sender.try_send(b"x").is_ok());
+        for _ in 0..100 {
+            crate::support::eventually("an event", || sender.get(ZMQ_EVENTS).unwrap() & ZMQ_POLLOUT != 0);
+            sender.try_send(b"x").unwrap();
+        }
+    }
 }
 
 #[test]

@@ -254,6 +254,8 @@ pub struct Sender {
 
 /// Longer datagrams don't go as trains: the packets on the way must hold them.
 const MAX_SEGMENT: usize = 1400;
+/// A datagram counts as so many bytes.
+const DATAGRAM_COST: usize = 1024;
 /// Bytes that a train has at most.
 const MAX_TRAIN: usize = 65_000;
 
@@ -279,14 +281,16 @@ impl Sender {
         self.pending.is_empty()
     }
 
-    /// Sends what is queued. False: the kernel takes no more for now.
-    pub(super) fn drive(&mut self, connection: &Arc<Connection>) -> bool {
-        loop {
+    /// Sends what is queued, until the budget is used up: then it is 0. False: the kernel takes no more for now.
+    pub(super) fn drive(&mut self, connection: &Arc<Connection>, budget: &mut usize) -> bool {
+        while *budget > 0 {
             if self.is_empty() && !self.fill(connection) {
                 return true;
             }
             let train = self.train(self.sent);
             let outcome = if train > 1 { self.send_train(connection, train) } else { self.send(connection) };
+            let count = outcome.as_ref().map_or(1, |count| *count);
+            *budget = budget.saturating_sub(count * DATAGRAM_COST);
             match outcome {
                 Ok(count) => self.advance(count),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -307,6 +311,7 @@ impl Sender {
                 Err(_) => self.advance(1),
             }
         }
+        true
     }
 
     /// The part of the pending datagram's head and body.

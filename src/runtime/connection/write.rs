@@ -1,7 +1,7 @@
 //! The half of a connection that writes: from the pipe to the descriptor.
 
 use super::datagrams::Sender;
-use super::{BY_REFERENCE, Connection, WriteBatch};
+use super::{BY_REFERENCE, Connection, MESSAGE_COST, WriteBatch};
 use crate::message::{Kind, Message};
 use crate::pipe::Inbound;
 use crate::runtime::io_thread::IoCommand;
@@ -38,17 +38,19 @@ pub(super) struct WriteHalf {
 }
 
 impl WriteHalf {
-    pub(super) fn drive(&mut self, connection: &Arc<Connection>) {
+    /// Writes until there is nothing left, the kernel takes no more, or the budget is used up: then it is 0.
+    pub(super) fn drive(&mut self, connection: &Arc<Connection>, budget: &mut usize) {
         if let WriteStage::Datagrams(sender) = &mut self.stage {
-            if !sender.drive(connection) {
+            if !sender.drive(connection, budget) {
                 connection.blocked.store(true, Ordering::Relaxed);
-            } else if sender.inbound.is_finished() {
+            } else if *budget > 0 && sender.inbound.is_finished() {
                 self.finish(connection);
             }
             return;
         }
-        loop {
-            self.fill(connection);
+        while *budget > 0 {
+            let messages = self.fill(connection);
+            *budget = budget.saturating_sub(messages as usize * MESSAGE_COST);
             if self.batch.is_empty() {
                 self.batch.release();
                 if connection.stream.has_unsent() && self.flush(connection) {
@@ -61,6 +63,8 @@ impl WriteHalf {
             match self.batch.write(|slices| connection.stream.write_vectored(slices)) {
                 Ok(count) => {
                     self.batch.advance(count);
+                    *budget = budget.saturating_sub(count);
+                    connection.bytes_written.fetch_add(count as u64, Ordering::Relaxed);
                     if count < wanted {
                         connection.blocked.store(true, Ordering::Relaxed);
                         return;
@@ -102,9 +106,9 @@ impl WriteHalf {
         }
     }
 
-    /// Encodes messages until the batch is full or the pipe is empty.
-    pub(super) fn fill(&mut self, connection: &Arc<Connection>) {
-        let WriteStage::Open { encoder, inbound } = &mut self.stage else { return };
+    /// Encodes messages until the batch is full or the pipe is empty. How many.
+    pub(super) fn fill(&mut self, connection: &Arc<Connection>) -> u64 {
+        let WriteStage::Open { encoder, inbound } = &mut self.stage else { return 0 };
         let mut written = 0;
         while !self.batch.is_full(self.limit) {
             if !self.more
@@ -151,6 +155,7 @@ impl WriteHalf {
         connection.written.fetch_add(written, Ordering::Relaxed);
         // A body that is written is given back now, not when the next message comes.
         self.message = Message::new();
+        written
     }
 
     /// Tells the session that the socket has closed the pipe and everything is written, or never will be.
@@ -165,5 +170,94 @@ impl WriteHalf {
             let token = connection.token;
             connection.link.post(|session| IoCommand::Flushed { session, connection: token });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::{ContextOptions, Options, SocketType};
+    use crate::pipe::{Marks, Outbound, PipeEnd, pipe};
+    use crate::runtime::connection::BatchSizes;
+    use crate::runtime::group::Group;
+    use crate::runtime::io_thread::{self, SessionId};
+    use crate::runtime::link::SessionLink;
+    use crate::runtime::mailbox::Mailbox;
+    use crate::transport::Stream;
+    use crate::zmtp::Decoder;
+    use std::io::Read;
+
+    const SIZE: usize = 1000;
+
+    /// A connection that writes bodies and nothing else, what goes to it, and the peer. `live`: with an I/O thread.
+    fn connection(live: bool) -> (Arc<Connection>, Outbound, socket2::Socket) {
+        let (io, thread) = io_thread::spawn(0, &ContextOptions::default()).unwrap();
+        if !live {
+            io.post(IoCommand::Stop);
+            thread.join();
+        }
+        let (ours, peer) = socket2::Socket::pair(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let mailbox = Arc::new(Mailbox::new());
+        let group = Group::new(io.clone(), mailbox.clone()).unwrap();
+        if live {
+            io.post(IoCommand::AddGroup(group.clone()));
+        }
+        let link = SessionLink::new(io, SessionId(1), None);
+        let options = Options::new(SocketType::Stream, &ContextOptions::default());
+        let established = crate::runtime::handshake::skip(&options);
+        let sizes = BatchSizes::from_options(&options);
+        let fd = std::os::fd::AsRawFd::as_raw_fd(&ours);
+        let connection = group.insert(|token| {
+            Connection::raw(token, group.clone(), link, mailbox, Stream::of(ours), established, sizes)
+        });
+        group.watch(fd, connection.token).unwrap();
+        let (PipeEnd { outbound, .. }, there) = pipe(Marks { send: 0, receive: 0, peer: None }, false);
+        connection.open((Decoder::raw(8192), Encoder::raw()), there, None, None);
+        (connection, outbound, peer)
+    }
+
+    fn queue(outbound: &mut Outbound, messages: usize) {
+        for _ in 0..messages {
+            outbound.push(Message::from_slice(&[7; SIZE]).unwrap());
+        }
+        let _ = outbound.flush();
+    }
+
+    #[test]
+    fn no_more_is_written_in_one_go_than_the_budget_allows() {
+        let (connection, mut outbound, _peer) = connection(false);
+        queue(&mut outbound, 150);
+        let mut half = connection.write.lock();
+        let mut budget = 10 * SIZE;
+        half.drive(&connection, &mut budget);
+        // One batch, as more than the budget isn't taken back.
+        let first = connection.bytes_written();
+        assert!(budget == 0 && (1..=70_000).contains(&first) && !connection.is_blocked(), "{first} bytes");
+        half.drive(&connection, &mut budget);
+        assert_eq!(connection.bytes_written(), first);
+        budget = usize::MAX;
+        half.drive(&connection, &mut budget);
+        assert_eq!(connection.bytes_written(), 150 * SIZE as u64);
+        assert!(budget > 0 && budget <= usize::MAX - (150 * SIZE - first as usize));
+    }
+
+    #[test]
+    fn what_exceeds_the_budget_is_written_later() {
+        let (connection, mut outbound, mut peer) = connection(true);
+        let messages = 3 * super::super::WRITE_BUDGET / SIZE;
+        queue(&mut outbound, messages);
+        peer.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
+        let reader = std::thread::spawn(move || {
+            let mut bytes = vec![0; 1 << 20];
+            let mut left = messages * SIZE;
+            while left > 0 {
+                left -= peer.read(&mut bytes).unwrap();
+            }
+        });
+        // Nobody drives it again but the I/O thread.
+        connection.drive_write(false);
+        reader.join().unwrap();
+        connection.group.io.post(IoCommand::Stop);
     }
 }
