@@ -93,10 +93,10 @@ const OTHERS: [&str; 64] = [
     "pgm://224.0.0.1:5555",
     "epgm://lo;224.0.0.1:5555",
     "norm://224.0.0.1:5555",
-    "vmci://*:5555",
+    "vmci://*",
     "vmci://1:5555",
     "vmci://",
-    "vsock://*:5555",
+    "vsock://",
     "ipc:@a",
     "inproc",
     "inproc:",
@@ -431,7 +431,7 @@ fn types(t: &Test) {
             "inproc://*",
             "udp://127.0.0.1:5600",
             "pgm://lo;224.0.0.1:5555",
-            "vmci://*:1",
+            "vmci://*:*",
         ];
         for endpoint in endpoints {
             let Ok(s) = t.bare_socket(kind) else {
