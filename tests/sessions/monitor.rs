@@ -91,6 +91,23 @@ fn a_bind_that_fails() {
 }
 
 #[test]
+fn a_close_that_fails() {
+    let context = Context::new();
+    let socket = context.socket(ZMQ_PULL);
+    let watch = Watch::new(&context, &socket);
+    socket.bind("ipc://*").unwrap();
+    let endpoint = socket.last_endpoint();
+    let file = std::path::Path::new(endpoint.strip_prefix("ipc://").unwrap());
+    std::fs::remove_file(file).unwrap();
+    socket.unbind(&endpoint).unwrap();
+    watch.expect(&[ZMQ_EVENT_LISTENING]);
+    let failed = watch.next();
+    assert_eq!((failed.event, failed.values), (ZMQ_EVENT_CLOSE_FAILED, vec![libc::ENOENT as u64]));
+    assert_eq!(failed.local, endpoint);
+    assert!(!file.parent().unwrap().exists());
+}
+
+#[test]
 fn handshakes_that_fail() {
     let context = Context::new();
     let server = context.socket(ZMQ_DEALER);

@@ -456,7 +456,25 @@ impl Library {
                 // SAFETY: an open socket; null ends the monitor.
                 self.check(unsafe { watch(watched, std::ptr::null(), 0) })?;
             }
-            "ACCEPT_FAILED" | "CLOSE_FAILED" => return Ok("not provoked".to_owned()),
+            "ACCEPT_FAILED" => {
+                // ZMQ_TCP_ACCEPT_FILTER, which loopback is not in.
+                self.set(watched, 38, b"192.0.2.0/24")?;
+                let endpoint = self.bind(watched, "tcp://127.0.0.1:*")?;
+                let address = endpoint.trim_start_matches("tcp://");
+                peer = Some(std::net::TcpStream::connect(address).map_err(|e| e.to_string())?);
+            }
+            "CLOSE_FAILED" => {
+                // The file that is to be removed has gone.
+                let endpoint = self.bind(watched, "ipc://*")?;
+                let file = Path::new(endpoint.trim_start_matches("ipc://"));
+                std::fs::remove_file(file).map_err(|e| e.to_string())?;
+                let unbind = function!(self, "zmq_unbind", fn(Socket, *const c_char) -> c_int);
+                let endpoint = CString::new(endpoint.as_str()).map_err(|e| e.to_string())?;
+                // SAFETY: an open socket and a terminated string.
+                let unbound = self.check(unsafe { unbind(watched, endpoint.as_ptr()) });
+                let _ = file.parent().map(std::fs::remove_dir);
+                unbound?;
+            }
             "HANDSHAKE_FAILED_AUTH" => return self.turned_away(watched, monitor),
             "HANDSHAKE_SUCCEEDED" | "PIPES_STATS" => {
                 let endpoint = self.bind(watched, "tcp://127.0.0.1:*")?;
