@@ -30,7 +30,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     // State machines over pipes: no wire, no address, no call of the system.
     ("pattern", &["pipe", "error", "options", "message", "metadata"]),
     // Addresses and descriptors, never frames.
-    ("transport", &["sys", "error", "options", "metadata", "mutex"]),
+    ("transport", &["pgm", "sys", "error", "options", "metadata", "mutex", "random"]),
     // Implements the mechanism that the wire declares; the wire names none.
     ("security", &["zmtp", "error", "options", "message", "metadata", "random", "z85", "vectors"]),
     ("pipe", &["error", "message", "options", "metadata", "mutex"]),

@@ -1,7 +1,7 @@
 //! How fast a source may send (RFC 3208, section 5.1.1; `ZMQ_RATE`).
 
-/// A bucket from which each packet takes its size and into which the rate flows. It holds what comes in a millisecond, or in a second
-/// where a millisecond brings less than a packet, as OpenPGM's does.
+/// A bucket from which each packet takes its size and into which the rate flows. It holds what comes in a second, or in a millisecond where that is more
+/// than a packet, as OpenPGM's does; in the latter case some packets at least, so that a thread that comes a little later hasn't lost them.
 ///
 /// It is kept as the time at which all that was taken will have flowed in again: no rounding adds up, and nothing happens between packets.
 #[derive(Clone, Copy, Debug)]
@@ -14,16 +14,25 @@ pub struct Bucket {
 }
 
 const SECOND: u64 = 1_000_000_000;
+/// How many packets may follow each other at once, where the rate is many of them in a second.
+const BURST: usize = 16;
 
 impl Bucket {
     /// A full one, for packets of up to `packet` bytes. `rate` is in bytes per second.
     pub fn new(rate: u64, packet: usize) -> Self {
         let rate = rate.max(1);
         let mut bucket = Self { rate, depth: 0, full_at: 0 };
-        let depth = if rate / 1000 >= packet as u64 { SECOND / 1000 } else { SECOND };
         // A rate so low that a packet takes longer than a second still lets one go at a time.
-        bucket.depth = depth.max(bucket.cost(packet));
+        bucket.depth = match rate / 1000 >= packet as u64 {
+            true => (SECOND / 1000).max(bucket.cost(packet * BURST)),
+            false => SECOND.max(bucket.cost(packet)),
+        };
         bucket
+    }
+
+    /// How many bytes are worth waiting for: what comes in 200 µs.
+    pub fn portion(&self) -> usize {
+        (self.rate / 5000) as usize
     }
 
     fn cost(&self, bytes: usize) -> u64 {

@@ -69,6 +69,8 @@ pub struct Receiver<S> {
     listed: VecDeque<usize>,
     out: VecDeque<Outgoing>,
     named: Vec<Sequence>,
+    /// What was kept for sources that are forgotten.
+    gone: VecDeque<S>,
 }
 
 impl<S: Default> Receiver<S> {
@@ -82,6 +84,7 @@ impl<S: Default> Receiver<S> {
             listed: VecDeque::new(),
             out: VecDeque::new(),
             named: Vec::new(),
+            gone: VecDeque::new(),
         }
     }
 
@@ -144,8 +147,8 @@ impl<S: Default> Receiver<S> {
     }
 
     fn forget(&mut self, index: usize) {
-        if let Some(source) = self.sources.get_mut(index) {
-            *source = None;
+        if let Some(source) = self.sources.get_mut(index).and_then(Option::take) {
+            self.gone.push_back(source.state);
         }
         self.listed.retain(|&listed| listed != index);
     }
@@ -158,6 +161,11 @@ impl<S: Default> Receiver<S> {
             sources => sources.iter().flatten().map(|source| source.window.len()).sum(),
         };
         (self.config.window.saturating_mul(MAX_WINDOWS)).max(MIN_PLACES).saturating_sub(taken)
+    }
+
+    /// What was kept for a source that is forgotten now.
+    pub fn gone(&mut self) -> Option<S> {
+        self.gone.pop_front()
     }
 
     /// What has come next, of any source; `None` if there is nothing before another packet or [`Self::due`].

@@ -134,19 +134,20 @@ impl Sender {
         self.fill(now);
     }
 
-    /// Takes a packet from the network.
-    pub fn handle(&mut self, bytes: &[u8], now: u64) {
-        let Some(packet) = packet::parse(bytes) else { return };
+    /// Takes a packet from the network, and says whether it is one from a receiver that wants something.
+    pub fn handle(&mut self, bytes: &[u8], now: u64) -> bool {
+        let Some(packet) = packet::parse(bytes) else { return false };
         let Identity { tsi, port } = self.config.identity;
         if (packet.tsi, packet.port) != (tsi, port) || self.finished {
-            return;
+            return false;
         }
         match packet.body {
             Body::Nak(nak) => self.on_nak(&nak),
             Body::Spmr => self.spm_asked = true,
-            Body::Spm(_) | Body::Data(_) | Body::Ncf(_) => {}
+            Body::Spm(_) | Body::Data(_) | Body::Ncf(_) => return false,
         }
         self.fill(now);
+        true
     }
 
     /// Confirms a NAK, and notes what is to be repaired. A storm of them costs no more than the rate of the repairs: a packet is wanted once at
@@ -304,9 +305,10 @@ impl Sender {
         due
     }
 
-    /// When there will be room for data as far as the rate goes, in nanoseconds.
+    /// When there will be room for data as far as the rate goes, in nanoseconds. Where a millisecond brings many packets, it is when some of them can go
+    /// together.
     pub fn room_at(&self) -> u64 {
-        self.originals.ready_at(self.config.max_tpdu)
+        self.originals.ready_at(self.config.max_tpdu.max(self.originals.portion()))
     }
 
     /// Whether all data were sent.

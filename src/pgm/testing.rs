@@ -232,7 +232,9 @@ impl World {
     /// A packet arrives.
     pub fn arrive(&mut self, to: Host, from: usize, packet: &[u8]) {
         match to {
-            Host::Sender(index) => self.senders[index].0.handle(packet, self.now),
+            Host::Sender(index) => {
+                self.senders[index].0.handle(packet, self.now);
+            }
             Host::Receiver(index) if self.deaf[index] => {}
             Host::Receiver(index) => {
                 self.receivers[index].handle(packet, address(from), GROUP, self.now);

@@ -8,6 +8,7 @@ mod ipc;
 mod listener;
 pub mod multicast;
 mod norm;
+mod pgm;
 mod resolve;
 mod socks;
 mod stream;
@@ -141,9 +142,9 @@ registry! {
     /// `zmq_vmci`(7)
     Vmci = Transport::new("vmci", Kind::Streams).known_as("vmci");
     /// `zmq_pgm`(7)
-    Pgm = Transport::new("pgm", Kind::Absent).types(PUBLISHING).known_as("pgm");
+    Pgm = Transport::new("pgm", Kind::Multicast(pgm::open_pgm)).types(PUBLISHING).known_as("pgm");
     /// PGM in UDP datagrams, `zmq_pgm`(7)
-    Epgm = Transport::new("epgm", Kind::Absent).types(PUBLISHING);
+    Epgm = Transport::new("epgm", Kind::Multicast(pgm::open_epgm)).types(PUBLISHING);
     /// NORM (RFC 5740), docs/norm.md
     Norm = Transport::new("norm", Kind::Multicast(norm::open)).types(PUBLISHING).known_as("norm").if_present(norm::is_present);
 }

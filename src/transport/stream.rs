@@ -73,7 +73,7 @@ impl Stream {
     /// Of any connected socket, for tests.
     #[cfg(test)]
     pub fn of(socket: Socket) -> Self {
-        Self::new(socket)
+        Self::new(super::Scheme::Tcp, socket)
     }
 
     #[cfg(test)]
