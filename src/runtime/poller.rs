@@ -22,6 +22,13 @@ pub struct Entry<T> {
     pub found: i16,
 }
 
+impl<T> Entry<T> {
+    /// One whose events aren't known yet.
+    pub(super) const fn new(target: Target, data: T, wanted: i16) -> Self {
+        Self { target, data, wanted, found: 0 }
+    }
+}
+
 impl<T> Item for Entry<T> {
     fn target(&self) -> Result<Target> {
         Ok(self.target)
@@ -72,7 +79,7 @@ impl<T: Copy> Poller<T> {
         if self.find(target).is_ok() {
             return Err(Error::Invalid);
         }
-        self.entries.push(Entry { target, data, wanted, found: 0 });
+        self.entries.push(Entry::new(target, data, wanted));
         if let Target::Socket(socket) = target
             && socket.lock()?.kind().is_thread_safe()
         {

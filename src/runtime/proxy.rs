@@ -5,7 +5,8 @@
 
 use super::blocking;
 use super::cell::SocketRef;
-use super::poll::{self, Item, Target};
+use super::poll::{self, Target};
+use super::poller::Entry;
 use super::socket::{POLLIN, POLLOUT};
 use crate::error::{Error, Result};
 use crate::message::Message;
@@ -55,31 +56,6 @@ enum State {
     Active,
     Paused,
     Terminated,
-}
-
-/// A socket as the proxy polls it.
-struct Side {
-    socket: SocketRef,
-    wanted: i16,
-    found: i16,
-}
-
-impl Item for Side {
-    fn target(&self) -> Result<Target> {
-        Ok(Target::Socket(self.socket))
-    }
-
-    fn wanted(&self) -> i16 {
-        self.wanted
-    }
-
-    fn set_found(&mut self, events: i16) {
-        self.found = events;
-    }
-
-    fn found(&self) -> i16 {
-        self.found
-    }
 }
 
 /// What one direction waits for.
@@ -147,8 +123,8 @@ impl Proxy {
                 front |= if replies == Blocked::Full { POLLOUT } else { 0 };
             }
         }
-        let mut sides = SmallVec::<[Side; 3]>::new();
-        let mut add = |socket, wanted| sides.push(Side { socket, wanted, found: 0 });
+        let mut sides = SmallVec::<[Entry<()>; 3]>::new();
+        let mut add = |socket, wanted| sides.push(Entry::new(Target::Socket(socket), (), wanted));
         add(self.frontend, front);
         if self.frontend != self.backend {
             add(self.backend, back);
