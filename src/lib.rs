@@ -5,6 +5,9 @@
 //! `docs/architecture.md` walks through the code.
 #![deny(unsafe_code)]
 
+#[cfg(test)]
+#[path = "../tests/sockets/dice.rs"]
+mod dice;
 pub mod error;
 #[path = "../ffi/mod.rs"]
 #[allow(unsafe_code)]

@@ -206,7 +206,7 @@ impl CountedSubscriptions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pattern::testing::Numbers;
+    use crate::dice::Dice;
     use std::collections::{BTreeMap, BTreeSet};
 
     fn matching(subscriptions: &Subscriptions<u32>, topic: &[u8]) -> BTreeSet<u32> {
@@ -215,11 +215,9 @@ mod tests {
         found
     }
 
-    impl Numbers {
-        fn topic(&mut self) -> Vec<u8> {
-            let len = if self.below(20) == 0 { 40 } else { self.below(6) };
-            (0..len).map(|_| b'a' + self.below(3) as u8).collect()
-        }
+    fn topic(dice: &mut Dice) -> Vec<u8> {
+        let len = if dice.one_in(20) { 40 } else { dice.below(6) };
+        (0..len).map(|_| b'a' + dice.below(3) as u8).collect()
     }
 
     #[test]
@@ -277,14 +275,14 @@ mod tests {
 
     #[test]
     fn behaves_like_a_plain_map_of_sets() {
-        let mut numbers = Numbers::new(7);
+        let mut dice = Dice(7);
         let mut subscriptions = Subscriptions::default();
         let mut model: BTreeMap<Vec<u8>, BTreeSet<u32>> = BTreeMap::new();
         for round in 0..8_000 {
-            let (topic, pipe) = (numbers.topic(), numbers.below(4) as u32);
-            match numbers.below(if round % 2_000 < 1_000 { 5 } else { 3 }) {
+            let (prefix, pipe) = (topic(&mut dice), dice.below(4) as u32);
+            match dice.below(if round % 2_000 < 1_000 { 5 } else { 3 }) {
                 0 | 1 => {
-                    let expected = match model.get_mut(&topic) {
+                    let expected = match model.get_mut(&prefix) {
                         None => Removed::NotFound,
                         Some(pipes) => match (pipes.remove(&pipe), pipes.is_empty()) {
                             (false, _) => Removed::NotFound,
@@ -293,11 +291,11 @@ mod tests {
                         },
                     };
                     if expected == Removed::Last {
-                        model.remove(&topic);
+                        model.remove(&prefix);
                     }
-                    assert_eq!(subscriptions.remove(&topic, pipe), expected);
+                    assert_eq!(subscriptions.remove(&prefix, pipe), expected);
                 }
-                2 if numbers.below(50) == 0 => {
+                2 if dice.one_in(50) => {
                     let mut told = Vec::new();
                     subscriptions.remove_pipe(pipe, |prefix, last| told.push((prefix.to_vec(), last)));
                     let mut expected = Vec::new();
@@ -310,13 +308,13 @@ mod tests {
                     assert_eq!(told, expected);
                 }
                 _ => {
-                    let pipes = model.entry(topic.clone()).or_default();
-                    assert_eq!(subscriptions.add(&topic, pipe), pipes.is_empty());
+                    let pipes = model.entry(prefix.clone()).or_default();
+                    assert_eq!(subscriptions.add(&prefix, pipe), pipes.is_empty());
                     pipes.insert(pipe);
                 }
             }
             assert_eq!(subscriptions.len(), model.len());
-            let topic = numbers.topic();
+            let topic = topic(&mut dice);
             let expected =
                 model.iter().filter(|(prefix, _)| topic.starts_with(prefix)).flat_map(|(_, pipes)| pipes);
             assert_eq!(matching(&subscriptions, &topic), expected.copied().collect());

@@ -16,24 +16,6 @@ pub fn part(body: &[u8], more: bool) -> Message {
     message
 }
 
-/// A small generator of numbers that are the same in each run.
-pub struct Numbers(u64);
-
-impl Numbers {
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % limit
-    }
-
-    pub fn chance(&mut self, one_in: u64) -> bool {
-        self.below(one_in) == 0
-    }
-}
-
 /// A pattern with its pipes and options; does what the runtime does after each call.
 pub struct Socket {
     pub pattern: Box<dyn Pattern>,

@@ -1,5 +1,9 @@
 //! A peer of our own, byte by byte: just enough of ZMTP 3.1 (RFC 37) to say wrong things at any point.
 
+#[path = "../sockets/dice.rs"]
+mod dice;
+
+pub use dice::Dice;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -74,23 +78,5 @@ pub fn is_closed(stream: &mut TcpStream) -> bool {
             Ok(_) => {}
             Err(error) => return matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe),
         }
-    }
-}
-
-/// Small deterministic random numbers.
-pub struct Dice(pub u64);
-
-impl Dice {
-    /// Below `bound`.
-    pub fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % bound
-    }
-
-    /// So many bytes.
-    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| self.below(256) as u8).collect()
     }
 }

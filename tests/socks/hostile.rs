@@ -1,5 +1,6 @@
 //! Proxies that answer wrongly: each answer costs one attempt, monitors hear of it, and the next one is made.
 
+use crate::dice::Dice;
 use crate::support::{Context, PATIENCE, Socket};
 use crate::watch::Watch;
 use std::io::{Read, Write};
@@ -145,28 +146,18 @@ fn answers_that_are_cut_off() {
     serve(&context, &socket, &listener);
 }
 
-/// A fixed sequence that looks like chance.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (self.0 >> 33) as usize % limit
-    }
-}
-
 #[test]
 fn random_answers() {
     let context = Context::new();
     let (socket, _watch, listener) = client(&context);
     socket.connect("tcp://127.0.0.1:258").unwrap();
-    let mut chance = Chance(3);
+    let mut dice = Dice(3);
     for _ in 0..200 {
-        let bytes: Vec<u8> = (0..1 + chance.below(600)).map(|_| chance.below(256) as u8).collect();
+        let bytes: Vec<u8> = (0..1 + dice.below(600)).map(|_| dice.below(256) as u8).collect();
         let mut proxy = accept(&listener);
-        let valid = chance.below(2);
+        let valid = dice.below(2);
         let _ = proxy.write_all(&METHOD[..2 * valid]);
-        for part in bytes.chunks(1 + chance.below(bytes.len())) {
+        for part in bytes.chunks(1 + dice.below(bytes.len())) {
             if proxy.write_all(part).is_err() {
                 break;
             }

@@ -4,6 +4,7 @@ use std::net::UdpSocket;
 
 use zmq::ffi::constants::*;
 
+use crate::dice::Dice;
 use crate::support::{Context, PATIENCE, Socket};
 use crate::{dish, free_port, hear, heard, publish, together};
 
@@ -36,18 +37,6 @@ impl Scene {
     fn go_on(&self) {
         publish(&self.radio, "good", b"message").expect("sent");
         assert_eq!(hear(&self.dish), heard("good", "message"));
-    }
-}
-
-/// Small deterministic random numbers.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % bound
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod bad;
 mod dgram;
+#[path = "../sockets/dice.rs"]
+mod dice;
 mod grouped;
 mod multicast;
 mod namespaces;

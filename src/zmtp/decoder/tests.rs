@@ -1,4 +1,5 @@
 use super::*;
+use crate::dice::Dice;
 use crate::message::Kind;
 use crate::options::SocketType;
 use crate::zmtp::Encoder;
@@ -53,18 +54,6 @@ fn decode_all(
     Ok(messages)
 }
 
-/// A small generator of pseudo-random numbers (xorshift), for pieces that are the same in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit as u64) as usize
-    }
-}
-
 #[test]
 fn messages_come_back_whatever_the_pieces() {
     let sizes =
@@ -84,10 +73,10 @@ fn messages_come_back_whatever_the_pieces() {
         let mut bytes = Vec::new();
         let mut encoder = Encoder::new(version, None);
         sent.iter().for_each(|message| encoder.encode(message, &mut bytes));
-        let mut random = Random(0x9e37_79b9_7f4a_7c15);
+        let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
         let mut chunks: Vec<Box<dyn FnMut() -> usize>> =
             vec![Box::new(|| usize::MAX), Box::new(|| 1), Box::new(|| 2), Box::new(|| 3), Box::new(|| 8192)];
-        chunks.push(Box::new(move || 1 + random.below(300)));
+        chunks.push(Box::new(move || 1 + dice.below(300)));
         for chunk in chunks {
             let received = decode_all(&mut decoder(version, -1), &bytes, chunk).unwrap();
             assert_eq!(received.len(), sent.len(), "{version:?}");
@@ -178,12 +167,12 @@ fn a_subscription_is_never_a_part_of_something() {
 
 #[test]
 fn whatever_arrives_nothing_breaks() {
-    let mut random = Random(0x1234_5678_9abc_def1);
+    let mut dice = Dice(0x1234_5678_9abc_def1);
     for version in VERSIONS {
         for _ in 0..2000 {
-            let bytes: Vec<u8> = (0..random.below(200)).map(|_| random.below(256) as u8).collect();
-            let max = [-1, 0, 20, 1 << 20][random.below(4)];
-            let chunk = 1 + random.below(50);
+            let bytes: Vec<u8> = (0..dice.below(200)).map(|_| dice.below(256) as u8).collect();
+            let max = [-1, 0, 20, 1 << 20][dice.below(4)];
+            let chunk = 1 + dice.below(50);
             if let Ok(messages) = decode_all(&mut decoder(version, max), &bytes, || chunk) {
                 assert!(messages.iter().all(|message| message.len() <= bytes.len()));
             }
