@@ -196,7 +196,8 @@ impl Session {
             && let Some(connection) = &self.connection
         {
             let token = connection.token;
-            return self.failed(token, Failure::Transport(Error::TimedOut), now);
+            // The monitor hears of it by what the last read came to, as from libzmq: there was nothing.
+            return self.failed(token, Failure::Transport(Error::Again), now);
         }
         self.beat(now)
     }

@@ -59,6 +59,8 @@ struct State {
     ended: bool,
     /// Why the connection is of no more use: the errno.
     failed: Option<i32>,
+    /// The peer doesn't speak TLS. It would take an alert for an answer in its own protocol (and libzmq sends none).
+    foreign: bool,
     /// A write before the end of the handshake has found no room.
     starved: bool,
 }
@@ -86,6 +88,7 @@ impl Tls {
                 raw: RawBuffer::default(),
                 ended: false,
                 failed: None,
+                foreign: false,
                 starved: false,
             }),
             unsent: AtomicBool::new(false),
@@ -99,7 +102,7 @@ impl Tls {
     /// `Ok(0)`: the peer has ended its direction, with or without saying so.
     ///
     /// Errors: `EAGAIN`, during the handshake too. `EACCES` if one side doesn't accept the other's certificate, `EPROTO` for everything
-    /// else that isn't as it should be. What `recv`(2) says.
+    /// else that isn't as it should be, an end before the handshake's among it. What `recv`(2) says.
     pub(super) fn read(&self, socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
         let mut state = self.state.lock();
         let limit = buffer.len().min(MAX_READ);
@@ -130,7 +133,11 @@ impl Tls {
                 return (filled, Err(io::Error::from_raw_os_error(errno)));
             }
             if state.ended {
-                return (filled, Ok(()));
+                let early = state.session.is_handshaking();
+                return (
+                    filled,
+                    if early { Err(io::Error::from_raw_os_error(libc::EPROTO)) } else { Ok(()) },
+                );
             }
             if state.raw.is_empty() {
                 // After a short read the kernel has no more; an end that came with it is looked for by the next read.
@@ -219,7 +226,7 @@ impl Tls {
     }
 
     fn try_send(&self, state: &mut State, socket: &Socket) -> io::Result<bool> {
-        while state.session.wants_write() {
+        while state.session.wants_write() && !state.foreign {
             self.unsent.store(true, Ordering::SeqCst);
             match state.session.write_tls(&mut Wire(socket)) {
                 Ok(_) => {}
@@ -257,13 +264,12 @@ impl State {
 
     /// Hands what was read to the session.
     fn digest(&mut self) {
-        let outcome = self
-            .session
-            .read_tls(&mut self.raw)
-            .map_err(|_| libc::EPROTO)
-            .and_then(|_| self.session.process_new_packets().map_err(|error| errno_of(&error)));
-        if let Err(errno) = outcome {
-            self.failed = Some(errno);
+        let handshaking = self.session.is_handshaking();
+        if self.session.read_tls(&mut self.raw).is_err() {
+            self.failed = Some(libc::EPROTO);
+        } else if let Err(error) = self.session.process_new_packets() {
+            self.failed = Some(errno_of(&error));
+            self.foreign = handshaking && matches!(error, rustls::Error::InvalidMessage(_));
         }
     }
 }

@@ -18,6 +18,8 @@ pub fn write(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
 }
 
 /// The properties in `bytes`, name and value, up to the first one that is cut short, which is an error.
+///
+/// As in libzmq it is none if the cut is right behind a name or the length of a value: the properties before it count.
 pub fn parse(bytes: &[u8]) -> impl Iterator<Item = Result<(&[u8], &[u8]), ProtocolError>> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
@@ -30,11 +32,19 @@ pub fn parse(bytes: &[u8]) -> impl Iterator<Item = Result<(&[u8], &[u8]), Protoc
                 Some(Ok((name, value)))
             }
             None => {
-                rest = &[];
-                Some(Err(ProtocolError::silent(Error::Protocol)))
+                let cut = std::mem::take(&mut rest);
+                (!ends_between_fields(cut)).then(|| Err(ProtocolError::silent(Error::Protocol)))
             }
         }
     })
+}
+
+/// Whether a property that is cut short has its name, or its name and the length of its value, and not a byte more.
+fn ends_between_fields(bytes: &[u8]) -> bool {
+    match bytes {
+        [] | [_] => false,
+        [length, rest @ ..] => [0, 4].map(|more| usize::from(*length) + more).contains(&rest.len()),
+    }
 }
 
 fn split(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
@@ -87,16 +97,21 @@ mod tests {
     }
 
     #[test]
-    fn every_cut_is_noticed() {
+    fn a_cut_is_noticed_except_between_the_fields_of_a_property() {
         let mut bytes = Vec::new();
         write(b"A", b"1", &mut bytes);
         let whole = bytes.len();
         write(b"Name", b"value", &mut bytes);
         for end in 1..bytes.len() {
             let error = parse(&bytes[..end]).find_map(Result::err);
-            let expected = (end != whole).then(|| ProtocolError::silent(Error::Protocol));
+            let between = [1 + 1, 1 + 1 + 4, whole, whole + 1 + 4, whole + 1 + 4 + 4];
+            let expected = (!between.contains(&end)).then(|| ProtocolError::silent(Error::Protocol));
             assert_eq!(error, expected, "cut at {end}");
+            let found = parse(&bytes[..end]).filter_map(Result::ok).count();
+            assert_eq!(found, usize::from(end >= whole));
         }
+        // An empty name alone is no property yet.
+        assert!(parse(b"\0").any(|property| property.is_err()));
     }
 
     #[test]

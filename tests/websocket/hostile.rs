@@ -110,6 +110,7 @@ fn requests_with_each_field_wrong() {
         change("Sec-WebSocket-Protocol: ZWS2.0/NULL\r\n", ""),
         change("\r\n", "\n"),
         change("Host: h", "Host"),
+        change("Host: h", "Host : h"),
         change("Host: h", "\0: h"),
         change("Host: h", &format!("Cookie: {}", "a".repeat(2049))),
         change("Host: h", &format!("{}: 1", "a".repeat(1025))),

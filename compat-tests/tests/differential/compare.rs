@@ -64,6 +64,9 @@ pub struct Known {
     /// The same for ours.
     #[serde(default)]
     pub ours: Vec<String>,
+    /// The reference does one thing or the other from run to run, so it may not be seen.
+    #[serde(default)]
+    pub sometimes: bool,
 }
 
 #[derive(Deserialize)]

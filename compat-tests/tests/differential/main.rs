@@ -18,6 +18,9 @@ mod bare;
 mod child;
 mod compare;
 #[allow(unsafe_code)]
+mod keys;
+mod relay;
+#[allow(unsafe_code)]
 mod script;
 mod subjects;
 #[allow(unsafe_code)]
@@ -176,7 +179,7 @@ fn drive(args: &[String]) -> Result<bool, String> {
     }
     let mut failed = left.len();
     if texts.is_empty() {
-        for (known, _) in known.iter().zip(&seen).filter(|(_, seen)| !**seen) {
+        for (known, _) in known.iter().zip(&seen).filter(|(known, seen)| !known.sometimes && !**seen) {
             println!("FAIL known.toml: not seen: {known:?}");
             failed += 1;
         }

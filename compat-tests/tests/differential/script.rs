@@ -320,6 +320,20 @@ impl Test {
         socket
     }
 
+    /// A socket that may be bound and connected over that transport.
+    pub fn socket_over(&self, transport: &str, kind: c_int) -> Socket<'_> {
+        let socket = self.socket(kind);
+        match transport {
+            "ws" => self.needs("WS"),
+            "wss" => {
+                self.needs("WSS");
+                crate::keys::Certificates::get(self).apply(&socket);
+            }
+            _ => {}
+        }
+        socket
+    }
+
     /// A socket as it comes.
     pub fn bare_socket(&self, kind: c_int) -> Outcome<Socket<'_>> {
         self.socket_in(self.context(), kind)
@@ -412,7 +426,7 @@ impl Socket<'_> {
         call!(self.test, close(self.handle))
     }
 
-    /// Binds to a wildcard of `tcp`, `ipc`, `ws` or `inproc`, and names the endpoint in the lines that follow.
+    /// Binds to a wildcard of `tcp`, `ipc`, `ws`, `wss` or `inproc`, and names the endpoint in the lines that follow.
     pub fn bind_anywhere(&self, transport: &str) -> String {
         let test = self.test;
         if transport != "inproc" {
@@ -421,7 +435,7 @@ impl Socket<'_> {
         let count = test.number();
         let wildcard = match transport {
             "tcp" => "tcp://127.0.0.1:*".to_owned(),
-            "ws" => "ws://127.0.0.1:*/path".to_owned(),
+            "ws" | "wss" => format!("{transport}://127.0.0.1:*/path"),
             "ipc" => format!("ipc://{}/{count}", test.folder.display()),
             name => format!("{name}://endpoint{count}"),
         };

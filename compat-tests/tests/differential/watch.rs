@@ -119,6 +119,12 @@ impl<'a> Watch<'a> {
         events.map(|event| event.line).collect::<Vec<_>>().join(", ")
     }
 
+    /// The events that have come.
+    pub fn so_far(&self) -> String {
+        let events = std::iter::from_fn(|| self.next(self.reader.test.quiet() / 10));
+        events.map(|event| event.line).collect::<Vec<_>>().join(", ")
+    }
+
     pub fn close(&self) {
         let _ = self.reader.close();
     }

@@ -77,7 +77,12 @@ impl Session {
         match failure {
             Failure::Protocol(ProtocolError { event: Some(event), .. }) => self.emit_handshake(event),
             Failure::Transport(error) if in_handshake => {
-                self.emit(event::HANDSHAKE_FAILED_NO_DETAIL, error.errno() as u64);
+                // What TLS finds wrong is no call's errno, and libzmq tells that of its last one: a read that found nothing.
+                let errno = match error.errno() {
+                    libc::EPROTO | libc::EACCES => libc::EAGAIN,
+                    errno => errno,
+                };
+                self.emit(event::HANDSHAKE_FAILED_NO_DETAIL, errno as u64);
             }
             _ => {}
         }

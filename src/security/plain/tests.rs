@@ -159,7 +159,9 @@ fn the_server_hears_each_command_in_its_turn_only() {
 
 #[test]
 fn properties_are_checked_on_both_sides() {
-    for end in INITIATE.len() + 1..PEERS_INITIATE.len() {
+    // A cut between the fields of a property is none.
+    let between = [INITIATE.len() + 12, INITIATE.len() + 16];
+    for end in (INITIATE.len() + 1..PEERS_INITIATE.len()).filter(|end| !between.contains(end)) {
         let (mut server, mut talk) = welcomed();
         let error = server.process_command(&PEERS_INITIATE[..end], &mut talk);
         assert_eq!(error, Err(ProtocolError::silent(Error::Protocol)), "cut at {end}");

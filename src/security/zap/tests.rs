@@ -109,7 +109,7 @@ fn the_verdict_is_the_same_for_all() {
 #[test]
 fn malformed_metadata_ends_it_whatever_the_status() {
     for status in [200, 300, 400, 500] {
-        for metadata in [&b"\x01"[..], b"\x01k", b"\x01k\0\0\0\x02v", b"\x0bSocket-Type\0\0\0\x03PUB"] {
+        for metadata in [&b"\x01"[..], b"\x01k\0", b"\x01k\0\0\0\x02v", b"\x0bSocket-Type\0\0\0\x03PUB"] {
             let answer = ZapReply::Answer { status, user_id: Vec::new(), metadata: metadata.to_vec() };
             let error = judge(answer, Zap::Enforced, &mut negotiation()).unwrap_err();
             assert_eq!(error, ProtocolError::with_code(code::ZAP_INVALID_METADATA), "{metadata:?}");

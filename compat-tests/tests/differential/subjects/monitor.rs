@@ -10,7 +10,7 @@ use crate::zmq;
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for transport in ["tcp", "ipc"] {
+    for transport in ["tcp", "ipc", "ws", "wss"] {
         for version in [1, 2] {
             let mut add = |name: &str, run: fn(&Test, &str, i32)| {
                 cases.push(Case::new(format!("monitor/{name}, {transport}, v{version}"), move |t| {
@@ -72,20 +72,36 @@ fn end(s: &[(&str, &Socket, &Watch)]) {
     }
 }
 
+/// One that is bound, and one that is connected.
+fn sockets<'a>(t: &'a Test, transport: &str) -> (Socket<'a>, Socket<'a>) {
+    if transport == "wss" {
+        // What the reference calls an endpoint that it connects to is compared in subjects/endpoints.rs.
+        t.name("wss://", "ws://");
+    }
+    (t.socket_over(transport, zmq::PULL), t.socket_over(transport, zmq::PUSH))
+}
+
+/// Waits for the handshake, which over a WebSocket comes after that of the upgrade.
+fn ready_at(watch: &Watch, who: &str, transport: &str) {
+    for _ in 0..if transport.starts_with("ws") { 2 } else { 1 } {
+        watch.until(who, "HANDSHAKE_SUCCEEDED");
+    }
+}
+
 fn connected<'a>(
     t: &'a Test,
     transport: &str,
     version: i32,
     reconnect: i32,
 ) -> (Socket<'a>, Watch<'a>, Socket<'a>, Watch<'a>, String) {
-    let (s, c) = (t.socket(zmq::PULL), t.socket(zmq::PUSH));
+    let (s, c) = sockets(t, transport);
     // Later than the script lasts, so that attempts don't go on and on.
     let _ = c.set_int(zmq::RECONNECT_IVL, reconnect);
     let (ws, wc) = (Watch::version(&s, version), Watch::version(&c, version));
     let endpoint = s.bind_anywhere(transport);
     show!(t, ["connect"], c.connect(&endpoint));
-    wc.until("connected", "HANDSHAKE_SUCCEEDED");
-    ws.until("bound", "HANDSHAKE_SUCCEEDED");
+    ready_at(&wc, "connected", transport);
+    ready_at(&ws, "bound", transport);
     (s, ws, c, wc, endpoint)
 }
 
@@ -112,8 +128,8 @@ fn disconnect(t: &Test, transport: &str, version: i32) {
     ws.until("bound", "DISCONNECTED");
     wc.rest("connected");
     show!(t, ["connect again"], c.connect(&endpoint));
-    wc.until("connected", "HANDSHAKE_SUCCEEDED");
-    ws.until("bound", "HANDSHAKE_SUCCEEDED");
+    ready_at(&wc, "connected", transport);
+    ready_at(&ws, "bound", transport);
     end(&[("connected", &c, &wc)]);
     ws.until("bound", "DISCONNECTED");
     end(&[("bound", &s, &ws)]);
@@ -136,18 +152,18 @@ fn in_use(t: &Test, transport: &str, version: i32) {
     if transport == "ipc" {
         return;
     }
-    let (a, b) = (t.socket(zmq::PULL), t.socket(zmq::PULL));
+    let (a, b) = (t.socket_over(transport, zmq::PULL), t.socket_over(transport, zmq::PULL));
     let wb = Watch::version(&b, version);
     let endpoint = a.bind_anywhere(transport);
     show!(t, ["bind"], b.bind(&endpoint));
     wb.rest("second");
-    show!(t, ["a host that isn't here"], b.bind("tcp://192.0.2.7:5555"));
+    show!(t, ["a host that isn't here"], b.bind(&format!("{transport}://192.0.2.7:5555")));
     wb.rest("second");
     end(&[("second", &b, &wb)]);
 }
 
 fn refused(t: &Test, transport: &str, version: i32) {
-    let (s, c) = (t.socket(zmq::PULL), t.socket(zmq::PUSH));
+    let (s, c) = sockets(t, transport);
     let endpoint = s.bind_anywhere(transport);
     show!(t, ["unbind"], s.unbind(&endpoint));
     t.settle();
@@ -157,8 +173,8 @@ fn refused(t: &Test, transport: &str, version: i32) {
     wc.until("connected", "CONNECT_RETRIED");
     let ws = Watch::version(&s, version);
     show!(t, ["bind"], s.bind(&endpoint));
-    wc.until("connected", "HANDSHAKE_SUCCEEDED");
-    ws.until("bound", "HANDSHAKE_SUCCEEDED");
+    ready_at(&wc, "connected", transport);
+    ready_at(&ws, "bound", transport);
     end(&[("connected", &c, &wc)]);
     ws.until("bound", "DISCONNECTED");
     end(&[("bound", &s, &ws)]);
@@ -169,18 +185,20 @@ fn comes_back(t: &Test, transport: &str, version: i32) {
     show!(t, ["unbind"], s.unbind(&endpoint));
     end(&[("bound", &s, &ws)]);
     wc.until("connected", "CONNECT_RETRIED");
-    let again = t.socket(zmq::PULL);
+    let again = t.socket_over(transport, zmq::PULL);
     let wa = Watch::version(&again, version);
     show!(t, ["bind"], again.bind(&endpoint));
-    wa.until("bound again", "HANDSHAKE_SUCCEEDED");
-    wc.skip_until("HANDSHAKE_SUCCEEDED");
+    ready_at(&wa, "bound again", transport);
+    for _ in 0..if transport.starts_with("ws") { 2 } else { 1 } {
+        wc.skip_until("HANDSHAKE_SUCCEEDED");
+    }
     end(&[("connected", &c, &wc)]);
     wa.until("bound again", "DISCONNECTED");
     end(&[("bound again", &again, &wa)]);
 }
 
 fn disconnect_early(t: &Test, transport: &str, version: i32) {
-    let (s, c) = (t.socket(zmq::PULL), t.socket(zmq::PUSH));
+    let (s, c) = sockets(t, transport);
     let endpoint = s.bind_anywhere(transport);
     let _ = s.unbind(&endpoint);
     t.settle();
