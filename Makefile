@@ -35,7 +35,7 @@ demo: stage reference
 	@scripts/demo.sh
 
 test: library
-	@scripts/deps.sh c upstream peers proxies network browser
+	@scripts/deps.sh c upstream peers proxies kerberos network browser
 	@scripts/test.sh
 
 # The documentation is that for contributors, with private items, so links to them lead somewhere.

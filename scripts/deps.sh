@@ -8,6 +8,7 @@
 #   upstream what the reference library and upstream's tests need
 #   peers    other programs that speak ZeroMQ, and what runs them
 #   proxies  the SOCKS5 proxies that tests connect through
+#   kerberos the KDC that tests start, and its programs
 #   browser  the browser that tests talk to
 #   programs what scripts/test-programs.sh runs on the library
 #   network  what makes network namespaces and the interfaces in them
@@ -43,6 +44,11 @@ for what in "$@"; do
         proxies)
             need microsocks command -v microsocks
             need dante-server test -x /usr/sbin/danted
+            ;;
+        kerberos)
+            need krb5-kdc test -x /usr/sbin/krb5kdc
+            need krb5-user command -v kinit
+            need krb5-admin-server test -x /usr/sbin/kadmin.local
             ;;
         browser) need chromium command -v chromium ;;
         programs)

@@ -213,7 +213,11 @@ fn token(body: &[u8]) -> Result<Vec<u8>, ProtocolError> {
     let malformed = ProtocolError::with_code(code::MALFORMED_INITIATE);
     let rest = body.strip_prefix(INITIATE).ok_or(UNEXPECTED)?;
     let (length, token) = rest.split_first_chunk().ok_or(malformed)?;
-    if usize::try_from(u32::from_be_bytes(*length)) != Ok(token.len()) || token.len() > MAX_TOKEN {
+    if usize::try_from(u32::from_be_bytes(*length)) != Ok(token.len()) {
+        return Err(malformed);
+    }
+    // To some libraries, no token means that they are to make a proposal.
+    if token.is_empty() || token.len() > MAX_TOKEN {
         return Err(malformed);
     }
     Ok(token.to_vec())

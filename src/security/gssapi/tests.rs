@@ -205,13 +205,14 @@ fn the_handler_is_asked_about_the_principal_and_its_word_counts() {
 
 #[test]
 fn initiate_is_checked() {
-    let wrong: [(&[u8], u32); 9] = [
+    let wrong: [(&[u8], u32); 10] = [
         (b"", code::MALFORMED_COMMAND),
         (b"\x08", code::MALFORMED_COMMAND),
         (b"\x08INITIAT", code::MALFORMED_COMMAND),
         (b"\x05HELLOtoken", code::UNEXPECTED_COMMAND),
         (b"\x05READY\0", code::UNEXPECTED_COMMAND),
         (b"\x08INITIATE\0\0\0", code::MALFORMED_INITIATE),
+        (b"\x08INITIATE\0\0\0\0", code::MALFORMED_INITIATE),
         (b"\x08INITIATE\0\0\0\x04toy", code::MALFORMED_INITIATE),
         (b"\x08INITIATE\0\0\0\x02toy", code::MALFORMED_INITIATE),
         (b"\x08INITIATE\xff\xff\xff\xfftoy", code::MALFORMED_INITIATE),
