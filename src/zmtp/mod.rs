@@ -19,6 +19,8 @@ pub mod heartbeat;
 pub mod mechanism;
 pub mod multicast;
 pub mod properties;
+#[cfg(test)]
+mod testing;
 pub mod websocket;
 
 pub use decoder::{Decoded, Decoder, Progress};

@@ -1,6 +1,7 @@
 //! `ws://` through the C ABI: what tests/sockets does for tcp, in short; the wire, with a peer of the test's own on either side; and
 //! peers that say wrong things.
 
+mod bytes;
 mod curve;
 mod endpoints;
 mod hostile;

@@ -7,22 +7,12 @@ use std::time::Duration;
 use data_encoding::BASE64;
 use sha1::{Digest, Sha1};
 
-pub const KEY: &str = "x3JJHMbDL1EzLkh9GBhXDw==";
-/// From RFC 45: the answer to `KEY`.
-pub const ACCEPT: &str = "HSmrc0sMlYUkAGmm5OPpG2HaGWk=";
+pub use crate::bytes::*;
 
 pub const BINARY: u8 = 0x82;
 pub const CLOSE: u8 = 0x88;
 pub const PING: u8 = 0x89;
 pub const PONG: u8 = 0x8a;
-
-/// A request that a server of ours grants.
-pub fn request(protocols: &str) -> String {
-    format!(
-        "GET /x HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {KEY}\r\n\
-         Sec-WebSocket-Protocol: {protocols}\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    )
-}
 
 /// A response that a client of ours takes.
 pub fn response(key: &str, protocol: &str) -> String {
@@ -32,20 +22,6 @@ pub fn response(key: &str, protocol: &str) -> String {
          Sec-WebSocket-Accept: {}\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n",
         BASE64.encode(&accept)
     )
-}
-
-/// A frame, masked if there is a mask.
-pub fn frame(first: u8, payload: &[u8], mask: Option<[u8; 4]>) -> Vec<u8> {
-    let bit = if mask.is_some() { 0x80 } else { 0 };
-    let mut out = match payload.len() {
-        length @ 0..126 => vec![first, bit | length as u8],
-        length @ 126..=0xffff => [&[first, bit | 126][..], &(length as u16).to_be_bytes()].concat(),
-        length => [&[first, bit | 127][..], &(length as u64).to_be_bytes()].concat(),
-    };
-    out.extend(mask.iter().flatten());
-    let mask = mask.unwrap_or_default();
-    out.extend(payload.iter().enumerate().map(|(at, byte)| byte ^ mask[at % 4]));
-    out
 }
 
 /// As a client sends it.

@@ -2,50 +2,13 @@ use super::*;
 use crate::message::Kind;
 use crate::metadata::Metadata;
 use crate::zmtp::mechanism::Seal;
-
-/// A mechanism in one command, much like NULL: what the handshake does is tested without any real one.
-struct Plain {
-    sent: bool,
-    received: bool,
-    legacy: bool,
-}
-
-impl Plain {
-    fn boxed() -> Box<dyn Mechanism> {
-        Box::new(Self { sent: false, received: false, legacy: true })
-    }
-}
-
-impl Mechanism for Plain {
-    fn name(&self) -> &'static str {
-        "TEST"
-    }
-
-    fn allows_legacy_peers(&self) -> bool {
-        self.legacy
-    }
-
-    fn status(&self) -> Status {
-        if self.sent && self.received { Status::Ready } else { Status::Handshaking }
-    }
-
-    fn next_command(&mut self, negotiation: &mut Negotiation) -> Result<Option<Vec<u8>>, ProtocolError> {
-        Ok((!std::mem::replace(&mut self.sent, true)).then(|| negotiation.properties_after(b"\x05READY")))
-    }
-
-    fn process_command(&mut self, body: &[u8], negotiation: &mut Negotiation) -> Result<(), ProtocolError> {
-        let properties =
-            body.strip_prefix(b"\x05READY").ok_or(ProtocolError::with_code(code::UNEXPECTED_COMMAND))?;
-        self.received = true;
-        negotiation.peer_properties(properties)
-    }
-}
+use crate::zmtp::testing::OneCommand;
 
 fn config(socket_type: SocketType, routing_id: &[u8]) -> HandshakeConfig {
     HandshakeConfig {
         socket_type,
         routing_id: routing_id.to_vec(),
-        mechanism: Plain::boxed(),
+        mechanism: OneCommand::boxed("TEST", true),
         max_msg_size: -1,
         metadata: BTreeMap::from([(b"X-key".to_vec(), b"value".to_vec())]),
         websocket: None,
@@ -217,7 +180,7 @@ fn legacy_peers_can_be_refused() {
     for bytes in
         [&b"\x01\x00"[..], b"\xff\0\0\0\0\0\0\0\x01\x7f\x00\x05", b"\xff\0\0\0\0\0\0\0\x01\x7f\x01\x05"]
     {
-        let mechanism = Box::new(Plain { sent: false, received: false, legacy: false });
+        let mechanism = OneCommand::boxed("TEST", false);
         let mut handshake = Handshake::new(HandshakeConfig { mechanism, ..config(SocketType::Rep, b"") });
         assert_eq!(handshake.input(bytes), Err(ProtocolError::silent(Error::Protocol)));
     }

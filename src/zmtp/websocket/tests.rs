@@ -1,52 +1,22 @@
 //! The upgrade, frames and mechanisms together, without sockets; bytes that no peer should send.
 
 use super::*;
+use crate::dice::Dice;
 use crate::error::Error;
 use crate::message::{Kind, Message};
 use crate::options::SocketType;
 use crate::zmtp::error::{HandshakeEvent, code};
-use crate::zmtp::mechanism::{Mechanism, Negotiation, Status};
+use crate::zmtp::testing::OneCommand;
 use crate::zmtp::{Decoded, Established, Handshake, HandshakeConfig, ProtocolError};
 use std::collections::BTreeMap;
 
+#[path = "../../../tests/websocket/bytes.rs"]
+mod bytes;
 mod fragments;
 
-const KEY: &str = "x3JJHMbDL1EzLkh9GBhXDw==";
-const ACCEPT: &str = "HSmrc0sMlYUkAGmm5OPpG2HaGWk=";
+use bytes::{ACCEPT, KEY, UNGRANTED, frame, request};
+
 const REFUSED: ProtocolError = ProtocolError::with_code(code::WS_UNSPECIFIED);
-
-/// A mechanism like NULL.
-struct Ready {
-    /// Peers may do without it.
-    plain_too: bool,
-    sent: bool,
-    received: bool,
-}
-
-impl Mechanism for Ready {
-    fn name(&self) -> &'static str {
-        "NULL"
-    }
-
-    fn allows_legacy_peers(&self) -> bool {
-        self.plain_too
-    }
-
-    fn status(&self) -> Status {
-        if self.sent && self.received { Status::Ready } else { Status::Handshaking }
-    }
-
-    fn next_command(&mut self, negotiation: &mut Negotiation) -> Result<Option<Vec<u8>>, ProtocolError> {
-        Ok((!std::mem::replace(&mut self.sent, true)).then(|| negotiation.properties_after(b"\x05READY")))
-    }
-
-    fn process_command(&mut self, body: &[u8], negotiation: &mut Negotiation) -> Result<(), ProtocolError> {
-        let properties =
-            body.strip_prefix(b"\x05READY").ok_or(ProtocolError::with_code(code::UNEXPECTED_COMMAND))?;
-        self.received = true;
-        negotiation.peer_properties(properties)
-    }
-}
 
 /// Bytes that differ, and are the same in each run.
 fn random(bytes: &mut [u8]) -> crate::error::Result<()> {
@@ -64,7 +34,7 @@ fn handshake_with(side: Side, socket_type: SocketType, id: &[u8], max_msg_size: 
     Handshake::new(HandshakeConfig {
         socket_type,
         routing_id: id.to_vec(),
-        mechanism: Box::new(Ready { plain_too: true, sent: false, received: false }),
+        mechanism: OneCommand::boxed("NULL", true),
         max_msg_size,
         metadata: BTreeMap::new(),
         websocket: Some(Config { side, random, wants_routing_id: socket_type == SocketType::Router }),
@@ -75,32 +45,11 @@ fn server(socket_type: SocketType) -> Handshake {
     handshake_with(Side::Server, socket_type, b"", -1)
 }
 
-fn request(protocols: &str) -> String {
-    format!(
-        "GET /x HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {KEY}\r\n\
-         Sec-WebSocket-Protocol: {protocols}\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    )
-}
-
 fn response(protocol: &str) -> String {
     format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Accept: {ACCEPT}\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n"
     )
-}
-
-/// A frame as a client sends it if there is a mask.
-fn frame(first: u8, payload: &[u8], mask: Option<[u8; 4]>) -> Vec<u8> {
-    let bit = if mask.is_some() { 0x80 } else { 0 };
-    let mut out = match payload.len() {
-        length @ 0..126 => vec![first, bit | length as u8],
-        length @ 126..=0xffff => [&[first, bit | 126][..], &(length as u16).to_be_bytes()].concat(),
-        length => [&[first, bit | 127][..], &(length as u64).to_be_bytes()].concat(),
-    };
-    out.extend(mask.iter().flatten());
-    let mask = mask.unwrap_or_default();
-    out.extend(payload.iter().enumerate().map(|(at, byte)| byte ^ mask[at % 4]));
-    out
 }
 
 fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
@@ -329,7 +278,7 @@ fn subprotocols() {
         Handshake::new(HandshakeConfig {
             socket_type: SocketType::Pull,
             routing_id: Vec::new(),
-            mechanism: Box::new(Ready { plain_too: false, sent: false, received: false }),
+            mechanism: OneCommand::boxed("NULL", false),
             max_msg_size: -1,
             metadata: BTreeMap::new(),
             websocket: Some(Config { side, random, wants_routing_id: false }),
@@ -412,21 +361,7 @@ fn responses_that_grant_and_those_that_do_not() {
     assert!(granted("Sec-WebSocket", "sec-websocket"));
     assert!(granted("Switching Protocols", "As You Like"));
     assert!(granted("Connection: Upgrade", "Connection: a, upgrade"));
-    for (from, to) in [
-        ("Accept: ", "Accept: x"),
-        ("Sec-WebSocket-Accept", "X-Accept"),
-        ("101", "200"),
-        ("101 Switching Protocols", "400 Bad Request"),
-        ("HTTP/1.1", "HTTP/1.0"),
-        ("HTTP/1.1", "zzz"),
-        ("Upgrade: websocket\r\n", ""),
-        ("Connection: Upgrade\r\n", ""),
-        ("Sec-WebSocket-Protocol: ZWS2.0/NULL\r\n", ""),
-        ("ZWS2.0/NULL", "ZWS2.0/CURVE"),
-        ("ZWS2.0/NULL", "ZWS2.0/NULL,ZWS2.0"),
-        ("ZWS2.0/NULL", "chat"),
-        ("\r\n", "\n"),
-    ] {
+    for (from, to) in UNGRANTED {
         assert_eq!(respond(&|text| text.replace(from, to)), Err(REFUSED), "{from} {to}");
     }
 }
@@ -570,11 +505,7 @@ const READY: [u8; 27] = *b"\x02\x05READY\x0bSocket-Type\0\0\0\x04PUSH";
 
 #[test]
 fn any_bytes_are_survived() {
-    let mut seed = 1_u64;
-    let mut next = move || {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (seed >> 33) as usize
-    };
+    let mut dice = Dice(1);
     let valid = [
         request("ZWS2.0/NULL").into_bytes(),
         masked(0x82, &ready("PUSH")),
@@ -587,29 +518,38 @@ fn any_bytes_are_survived() {
         masked(0x88, b"\x03\xe8"),
     ]
     .concat();
+    let (mut refused, mut ended, mut understood) = (0, 0, 0);
     for _ in 0..3000 {
         let mut bytes = valid.clone();
-        for _ in 0..1 + next() % 3 {
-            let at = next() % bytes.len();
-            match next() % 4 {
-                0 => bytes[at] = next() as u8,
-                1 => bytes[at] ^= 1 << (next() % 8),
+        for _ in 0..1 + dice.below(3) {
+            let at = dice.below(bytes.len());
+            match dice.below(4) {
+                0 => bytes[at] = dice.below(256) as u8,
+                1 => bytes[at] ^= 1 << dice.below(8),
                 2 => bytes.truncate(at.max(1)),
-                _ => bytes.splice(at..at, valid[..next() % 40].iter().copied()).for_each(drop),
+                _ => bytes.splice(at..at, valid[..dice.below(40)].iter().copied()).for_each(drop),
             }
         }
         let mut server = handshake_with(Side::Server, SocketType::Pull, b"", 10_000);
         let mut rest = &bytes[..];
-        let step = 1 + next() % 50;
+        let step = 1 + dice.below(50);
         while !rest.is_empty() && !server.is_established() {
             let n = rest.len().min(step);
             match server.input(&rest[..n]) {
                 Ok(used) => rest = &rest[used..],
-                Err(_) => break,
+                Err(_) => {
+                    refused += 1;
+                    break;
+                }
             }
         }
         if server.is_established() {
-            let _ = decode(&mut established(server), rest, step);
+            match decode(&mut established(server), rest, step) {
+                Ok(_) => understood += 1,
+                Err(_) => ended += 1,
+            }
         }
     }
+    // What was changed got to every stage.
+    assert!(refused > 100 && ended > 100 && understood > 100, "{refused} {ended} {understood}");
 }
