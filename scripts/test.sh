@@ -30,6 +30,10 @@ part() {
     passed=$((passed + p)) failed=$((failed + f))
 }
 
+# With the reference library at hand, the recording of its options is compared with it (tests/options_reference).
+reference=$($cargo run --quiet --manifest-path compat-tests/Cargo.toml -- build-reference) || broken+=("the reference library")
+export FERROZMQ_REFERENCE=$reference/libzmq.so.5
+
 part library $cargo test --no-fail-fast
 part installation scripts/test-install.sh
 part judge $cargo test --no-fail-fast --manifest-path compat-tests/Cargo.toml
