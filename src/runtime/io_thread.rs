@@ -8,7 +8,7 @@ use super::group::Group;
 use super::listener::ListenerEntry;
 use super::owner::Owner;
 use super::session::multicast::Channel;
-use super::session::{Role, Session, Verdict};
+use super::session::{Fate, Role, Session};
 use super::streams::Streams;
 use crate::error::Result;
 use crate::message::Message;
@@ -382,7 +382,7 @@ impl IoThread {
         self.groups.insert(token, entry);
     }
 
-    fn add_session(&mut self, session: Session, begin: impl FnOnce(&mut Session, u64) -> Verdict) {
+    fn add_session(&mut self, session: Session, begin: impl FnOnce(&mut Session, u64) -> Fate) {
         let id = session.id;
         if let Some(entry) = self.groups.get_mut(&session.owner.group.token) {
             entry.sessions.insert(id);
@@ -392,7 +392,7 @@ impl IoThread {
     }
 
     /// Lets a session do something, and sees to what follows from it.
-    fn with_session(&mut self, id: SessionId, work: impl FnOnce(&mut Session, u64) -> Verdict) {
+    fn with_session(&mut self, id: SessionId, work: impl FnOnce(&mut Session, u64) -> Fate) {
         let now = time::monotonic_ns();
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(session, now)));
@@ -400,10 +400,10 @@ impl IoThread {
             eprintln!("libzmq: a session ends after a panic");
             // It may panic again; then it is dropped as it is.
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| session.end()));
-            Verdict::Over
+            Fate::Over
         });
         match verdict {
-            Verdict::Live => {
+            Fate::Live => {
                 if let Some(at) = session.next_timer()
                     && session.timer.is_none_or(|set| at < set)
                 {
@@ -411,7 +411,7 @@ impl IoThread {
                     self.timers.push(Reverse((at, id)));
                 }
             }
-            Verdict::Over => {
+            Fate::Over => {
                 let token = session.owner.group.token;
                 self.sessions.remove(&id);
                 if let Some(entry) = self.groups.get_mut(&token) {

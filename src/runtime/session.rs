@@ -45,7 +45,7 @@ const NOTIFY_DISCONNECT: i32 = 2;
 
 /// Whether a session goes on.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Fate {
     /// It does.
     Live,
     /// It has ended, and is to be forgotten.
@@ -177,13 +177,13 @@ impl Session {
     }
 
     /// Does what is due.
-    pub fn time_has_come(&mut self, now: u64) -> Verdict {
+    pub fn time_has_come(&mut self, now: u64) -> Fate {
         let due = |at: Option<u64>| at.is_some_and(|at| at <= now);
         if due(self.linger_until) {
             return self.end();
         }
         if let Role::Multicast(channel) = &self.role {
-            return if due(channel.due()) { self.multicast_ready(now) } else { Verdict::Live };
+            return if due(channel.due()) { self.multicast_ready(now) } else { Fate::Live };
         }
         if due(self.reconnect_at) {
             self.reconnect_at = None;
@@ -203,17 +203,17 @@ impl Session {
     }
 
     /// Begins with a connection that was accepted.
-    pub fn start_accepted(&mut self, now: u64) -> Verdict {
+    pub fn start_accepted(&mut self, now: u64) -> Fate {
         match &mut self.role {
             Role::Accept { stream, .. } => match stream.take() {
                 Some(stream) => self.connected(stream, now),
-                None => Verdict::Live,
+                None => Fate::Live,
             },
-            Role::Connect { .. } | Role::Datagrams(_) | Role::Multicast(_) => Verdict::Live,
+            Role::Connect { .. } | Role::Datagrams(_) | Role::Multicast(_) => Fate::Live,
         }
     }
 
-    fn connected(&mut self, stream: Stream, now: u64) -> Verdict {
+    fn connected(&mut self, stream: Stream, now: u64) -> Fate {
         if let Role::Connect { backoff, .. } = &mut self.role {
             backoff.reset();
         }
@@ -222,7 +222,7 @@ impl Session {
         if self.link.is_none() {
             self.link = Some(SessionLink::new(owner.group.io.clone(), self.id, self.listener()));
         }
-        let Some(link) = self.link.clone() else { return Verdict::Live };
+        let Some(link) = self.link.clone() else { return Fate::Live };
         let sizes = BatchSizes::from_options(&owner.options);
         let (group, mailbox) = (owner.group.clone(), owner.mailbox.clone());
         // A WebSocket always has frames.
@@ -251,18 +251,18 @@ impl Session {
             Ok(()) => self.watched = true,
             Err(error) => return self.failed(token, Failure::Transport(error.into()), now),
         }
-        Verdict::Live
+        Fate::Live
     }
 
     /// What the I/O thread watches under the session's name has become ready: a handshake's connection, or an attempt.
-    pub fn ready(&mut self, event: &Event, now: u64) -> Verdict {
+    pub fn ready(&mut self, event: &Event, now: u64) -> Fate {
         if let Role::Multicast(_) = &self.role {
             return self.multicast_ready(now);
         }
         if !self.watched {
             return self.attempt_ready(now);
         }
-        let Some(connection) = &self.connection else { return Verdict::Live };
+        let Some(connection) = &self.connection else { return Fate::Live };
         if event.is_read_closed() {
             connection.hang_up();
         }
@@ -272,7 +272,7 @@ impl Session {
         if event.is_writable() && connection.wants_to_write() {
             connection.drive_write(true);
         }
-        Verdict::Live
+        Fate::Live
     }
 
     /// The connection is the group's from now on, or nobody's.
@@ -290,12 +290,12 @@ impl Session {
     }
 
     /// The handshake is done: messages can flow.
-    pub fn established(&mut self, token: u64, now: u64) -> Verdict {
+    pub fn established(&mut self, token: u64, now: u64) -> Fate {
         if !self.is_current(token) || self.open {
-            return Verdict::Live;
+            return Fate::Live;
         }
-        let Some(connection) = self.connection.clone() else { return Verdict::Live };
-        let Some(established) = connection.take_established() else { return Verdict::Live };
+        let Some(connection) = self.connection.clone() else { return Fate::Live };
+        let Some(established) = connection.take_established() else { return Fate::Live };
         let Established { decoder, encoder, peer, subscribe_to_all, .. } = established;
         self.handshake_until = None;
         self.unwatch();
@@ -337,7 +337,7 @@ impl Session {
         if let Err(error) = self.owner.group.watch(connection.stream().as_raw_fd(), token) {
             return self.failed(token, Failure::Transport(error), now);
         }
-        Verdict::Live
+        Fate::Live
     }
 
     /// Gives the socket a pipe, or tells it that the one it has is connected (again). The session's end.
@@ -381,7 +381,7 @@ impl Session {
     }
 
     /// The socket has done something to the pipe while it didn't know of the connection, or there is none.
-    pub fn nudge(&mut self, now: u64) -> Verdict {
+    pub fn nudge(&mut self, now: u64) -> Fate {
         if let Role::Multicast(_) = &self.role {
             return self.drive_multicast(now);
         }
@@ -389,11 +389,11 @@ impl Session {
             connection.drive_write(false);
             connection.drive_read(false, super::connection::IO_BUDGET);
         }
-        Verdict::Live
+        Fate::Live
     }
 
     /// A PING has come.
-    pub fn heartbeat(&mut self, message: &Message, now: u64) -> Verdict {
+    pub fn heartbeat(&mut self, message: &Message, now: u64) -> Fate {
         if let (Some(heartbeat), Some(connection)) = (&mut self.heartbeat, &self.connection)
             && message.kind() == Kind::Ping
         {
@@ -406,21 +406,21 @@ impl Session {
                 Err(_) => connection.answered(),
             }
         }
-        Verdict::Live
+        Fate::Live
     }
 
     /// The handshake has something to tell monitors, and goes on.
-    pub fn handshake_event(&mut self, token: u64, event: HandshakeEvent) -> Verdict {
+    pub fn handshake_event(&mut self, token: u64, event: HandshakeEvent) -> Fate {
         if self.is_current(token) {
             self.emit_handshake(event);
         }
-        Verdict::Live
+        Fate::Live
     }
 
     /// The peer closes the connection by a frame, which is answered with the same.
-    pub fn peer_closes(&mut self, token: u64, close: Message, now: u64) -> Verdict {
+    pub fn peer_closes(&mut self, token: u64, close: Message, now: u64) -> Fate {
         if !self.is_current(token) {
-            return Verdict::Live;
+            return Fate::Live;
         }
         if let Some(connection) = &self.connection {
             connection.send_command(close);
@@ -428,9 +428,9 @@ impl Session {
         self.failed(token, Failure::Transport(Error::ConnectionReset), now)
     }
 
-    fn beat(&mut self, now: u64) -> Verdict {
+    fn beat(&mut self, now: u64) -> Fate {
         let (Some(heartbeat), Some(connection)) = (&mut self.heartbeat, self.connection.clone()) else {
-            return Verdict::Live;
+            return Fate::Live;
         };
         // What has arrived and lies in the kernel counts as a sign of life too.
         connection.drive_read(true, super::connection::IO_BUDGET);
@@ -443,7 +443,7 @@ impl Session {
                 Ok(Due::Expired) => {
                     return self.failed(connection.token, Failure::Transport(Error::TimedOut), now);
                 }
-                _ => return Verdict::Live,
+                _ => return Fate::Live,
             }
         }
     }

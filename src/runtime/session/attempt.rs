@@ -1,6 +1,6 @@
 //! How a session that connects gets its connection: one attempt after the other (`ZMQ_RECONNECT_IVL`, `ZMQ_CONNECT_TIMEOUT`).
 
-use super::{MS, Role, Session, Verdict};
+use super::{Fate, MS, Role, Session};
 use crate::error::Error;
 use crate::runtime::monitor::event;
 use crate::transport::{Reached, Stream, Unopened};
@@ -12,8 +12,8 @@ const STOP_REFUSED: i32 = 1;
 
 impl Session {
     /// Begins an attempt to connect.
-    pub fn start(&mut self, now: u64) -> Verdict {
-        let Role::Connect { connector, attempt, .. } = &mut self.role else { return Verdict::Live };
+    pub fn start(&mut self, now: u64) -> Fate {
+        let Role::Connect { connector, attempt, .. } = &mut self.role else { return Fate::Live };
         match connector.start(&self.owner.options) {
             Ok(begun) if begun.is_connected() => {
                 *attempt = Some(begun);
@@ -30,7 +30,7 @@ impl Session {
                 }
                 self.connect_until = self.connect_deadline(now);
                 self.emit(event::CONNECT_DELAYED, libc::EINPROGRESS as u64);
-                Verdict::Live
+                Fate::Live
             }
             Err(Unopened { closed, .. }) => {
                 if let Some(fd) = closed {
@@ -47,12 +47,12 @@ impl Session {
     }
 
     /// The attempt's descriptor is ready: it has succeeded or failed. Or it is a proxy's, who has answered.
-    pub fn attempt_ready(&mut self, now: u64) -> Verdict {
-        let Role::Connect { attempt, tunnel, .. } = &mut self.role else { return Verdict::Live };
+    pub fn attempt_ready(&mut self, now: u64) -> Fate {
+        let Role::Connect { attempt, tunnel, .. } = &mut self.role else { return Fate::Live };
         if tunnel.is_some() {
             return self.tunnel_ready(now);
         }
-        let Some(begun) = attempt.take() else { return Verdict::Live };
+        let Some(begun) = attempt.take() else { return Fate::Live };
         let fd = begun.as_raw_fd();
         // It isn't registered if it has connected at once.
         let _ = self.owner.group.io.registry().deregister(&mut SourceFd(&fd));
@@ -76,13 +76,13 @@ impl Session {
         }
     }
 
-    pub(super) fn reached(&mut self, stream: Stream, now: u64) -> Verdict {
+    pub(super) fn reached(&mut self, stream: Stream, now: u64) -> Fate {
         self.endpoints.local = stream.local_endpoint();
         self.emit(event::CONNECTED, stream.as_raw_fd() as u64);
         self.connected(stream, now)
     }
 
-    pub(super) fn attempt_failed(&mut self, now: u64) -> Verdict {
+    pub(super) fn attempt_failed(&mut self, now: u64) -> Fate {
         self.drop_attempt();
         self.retry_later(now)
     }
@@ -100,7 +100,7 @@ impl Session {
         }
     }
 
-    pub(super) fn retry_later(&mut self, now: u64) -> Verdict {
+    pub(super) fn retry_later(&mut self, now: u64) -> Fate {
         let options = &self.owner.options;
         let Role::Connect { backoff, .. } = &mut self.role else { return self.end() };
         if let Some(ms) = backoff.next(options.reconnect_ivl, options.reconnect_ivl_max) {
@@ -108,6 +108,6 @@ impl Session {
             self.emit(event::CONNECT_RETRIED, ms);
         }
         // Without an interval it stays as it is, for ever.
-        Verdict::Live
+        Fate::Live
     }
 }

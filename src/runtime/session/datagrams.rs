@@ -1,6 +1,6 @@
 //! A session over udp: there is nobody to shake hands with, nor to lose.
 
-use super::{Role, Session, Verdict};
+use super::{Fate, Role, Session};
 use crate::options::SocketType;
 use crate::pipe::PipeEnd;
 use crate::runtime::connection::{Connection, Destination, Failure, Form, IO_BUDGET, Receiver, Sender};
@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 impl Session {
     /// Begins to send and to receive, if there is a descriptor for it.
-    pub fn start_datagrams(&mut self, now: u64) -> Verdict {
-        let Role::Datagrams(socket) = &mut self.role else { return Verdict::Live };
+    pub fn start_datagrams(&mut self, now: u64) -> Fate {
+        let Role::Datagrams(socket) = &mut self.role else { return Fate::Live };
         let (Some(socket), Some(link)) = (socket.take(), self.link.clone()) else { return self.end() };
         let Some(PipeEnd { outbound, inbound }) = self.parked.take() else { return self.end() };
         let owner = self.owner.clone();
@@ -42,6 +42,6 @@ impl Session {
         }
         connection.drive_write(false);
         connection.drive_read(true, IO_BUDGET);
-        Verdict::Live
+        Fate::Live
     }
 }

@@ -1,6 +1,6 @@
 //! How a session's connection ends, and the session itself: reconnecting, lingering, giving up.
 
-use super::{MS, NOTIFY_DISCONNECT, Role, Session, Verdict};
+use super::{Fate, MS, NOTIFY_DISCONNECT, Role, Session};
 use crate::message::Message;
 use crate::options::SocketType;
 use crate::pipe::PipeEnd;
@@ -19,12 +19,12 @@ const STOP_AFTER_DISCONNECT: i32 = 4;
 
 impl Session {
     /// The connection has ended.
-    pub fn failed(&mut self, token: u64, failure: Failure, now: u64) -> Verdict {
+    pub fn failed(&mut self, token: u64, failure: Failure, now: u64) -> Fate {
         if !self.is_current(token) {
-            return Verdict::Live;
+            return Fate::Live;
         }
         self.unwatch();
-        let Some(connection) = self.connection.take() else { return Verdict::Live };
+        let Some(connection) = self.connection.take() else { return Fate::Live };
         let fd = connection.stream().as_raw_fd();
         let was_open = std::mem::take(&mut self.open);
         let had_mechanism = std::mem::take(&mut self.has_mechanism);
@@ -133,7 +133,7 @@ impl Session {
         }
     }
 
-    fn reconnect(&mut self, now: u64) -> Verdict {
+    fn reconnect(&mut self, now: u64) -> Fate {
         if self.stopping && !self.has_pending() {
             return self.end();
         }
@@ -182,14 +182,14 @@ impl Session {
     }
 
     /// The endpoint was disconnected; as `stop`.
-    pub fn disconnect(&mut self, linger: i32, now: u64) -> Verdict {
+    pub fn disconnect(&mut self, linger: i32, now: u64) -> Fate {
         let gone =
             self.connection.is_none() && self.owner.options.reconnect_stop & STOP_AFTER_DISCONNECT != 0;
         self.stop(if gone { 0 } else { linger }, now)
     }
 
     /// The endpoint was unbound or the socket closed; `linger` in milliseconds, negative for ever.
-    pub fn stop(&mut self, linger: i32, now: u64) -> Verdict {
+    pub fn stop(&mut self, linger: i32, now: u64) -> Fate {
         self.stopping = true;
         if linger == 0 || !self.has_pending() {
             return self.end();
@@ -214,7 +214,7 @@ impl Session {
         if let Role::Multicast(_) = &self.role {
             return self.drive_multicast(now);
         }
-        Verdict::Live
+        Fate::Live
     }
 
     fn tell_closed(&self) {
@@ -224,7 +224,7 @@ impl Session {
     }
 
     /// The socket has closed its end of the pipe.
-    pub fn pipe_closed(&mut self, now: u64) -> Verdict {
+    pub fn pipe_closed(&mut self, now: u64) -> Fate {
         if let Role::Multicast(_) = &self.role {
             return self.drive_multicast(now);
         }
@@ -233,26 +233,26 @@ impl Session {
         {
             // `flushed` follows.
             connection.drive_write(false);
-            return Verdict::Live;
+            return Fate::Live;
         }
         let raw = self.owner.options.raw_socket;
         if raw || (self.stopping && !self.has_pending()) {
             return self.end();
         }
-        Verdict::Live
+        Fate::Live
     }
 
     /// What the socket had left in the pipe that it has closed is written.
-    pub fn flushed(&mut self, token: u64) -> Verdict {
+    pub fn flushed(&mut self, token: u64) -> Fate {
         if !self.is_current(token) {
-            return Verdict::Live;
+            return Fate::Live;
         }
         if self.stopping || self.owner.options.raw_socket {
             return self.end();
         }
         // The socket has dropped the pipe, but not the endpoint (a routing id was handed over, say). The peer isn't told; it
         // would connect again and take the routing id back.
-        Verdict::Live
+        Fate::Live
     }
 
     /// Closes both directions of the pipe.
@@ -269,16 +269,16 @@ impl Session {
     }
 
     /// Ends it for good, and makes the socket forget the endpoint.
-    pub(super) fn give_up(&mut self) -> Verdict {
+    pub(super) fn give_up(&mut self) -> Fate {
         self.end_with(true)
     }
 
     /// Ends it for good.
-    pub(in crate::runtime) fn end(&mut self) -> Verdict {
+    pub(in crate::runtime) fn end(&mut self) -> Fate {
         self.end_with(false)
     }
 
-    fn end_with(&mut self, forget: bool) -> Verdict {
+    fn end_with(&mut self, forget: bool) -> Fate {
         self.drop_attempt();
         self.inquiry = None;
         self.unwatch();
@@ -296,6 +296,6 @@ impl Session {
         if !self.stopping && !matches!(self.role, Role::Accept { .. }) {
             self.owner.mailbox.post(Command::EndpointGone { session: self.id, forget });
         }
-        Verdict::Over
+        Fate::Over
     }
 }

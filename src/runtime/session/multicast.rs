@@ -1,7 +1,7 @@
 //! A session over a multicast transport: there is nobody to shake hands with, nor to lose. It drives the transport itself, in its I/O thread, and has both ends of
 //! the pipe all along.
 
-use super::{Role, Session, Verdict};
+use super::{Fate, Role, Session};
 use crate::error::Result;
 use crate::message::Message;
 use crate::options::{Options, SocketType};
@@ -323,8 +323,8 @@ impl Incoming {
 
 impl Session {
     /// Begins to send or to receive.
-    pub fn start_multicast(&mut self, now: u64) -> Verdict {
-        let Role::Multicast(channel) = &self.role else { return Verdict::Live };
+    pub fn start_multicast(&mut self, now: u64) -> Fate {
+        let Role::Multicast(channel) = &self.role else { return Fate::Live };
         if channel.watch(&self.owner, Token(self.id.0)).is_err() {
             return self.end();
         }
@@ -332,7 +332,7 @@ impl Session {
     }
 
     /// A descriptor is ready, or a time has come.
-    pub fn multicast_ready(&mut self, now: u64) -> Verdict {
+    pub fn multicast_ready(&mut self, now: u64) -> Fate {
         if let Role::Multicast(channel) = &mut self.role {
             channel.transport.ready(now);
         }
@@ -340,11 +340,11 @@ impl Session {
     }
 
     /// Goes on with whatever can go on: something has happened in the network, or at the other end of the pipe.
-    pub fn drive_multicast(&mut self, now: u64) -> Verdict {
+    pub fn drive_multicast(&mut self, now: u64) -> Fate {
         let (Role::Multicast(channel), Some(end), Some(link)) =
             (&mut self.role, &mut self.parked, &self.link)
         else {
-            return Verdict::Live;
+            return Fate::Live;
         };
         if channel.drive(end, link, &self.owner, now) == Next::Again {
             link.post(IoCommand::Nudge);
@@ -353,7 +353,7 @@ impl Session {
         if self.stopping && !self.has_pending() {
             return self.end();
         }
-        Verdict::Live
+        Fate::Live
     }
 
     /// The transport's descriptors aren't watched any more, as it ends.

@@ -1,14 +1,14 @@
 //! Between an attempt that has reached a SOCKS5 proxy and the connection to the target. A proxy that refuses, or talks nonsense,
 //! or too late, is an attempt that has failed.
 
-use super::{Role, Session, Verdict};
+use super::{Fate, Role, Session};
 use crate::transport::Tunnel;
 use mio::unix::SourceFd;
 use std::os::fd::AsRawFd;
 
 impl Session {
     /// The attempt has reached a proxy.
-    pub(super) fn begin_tunnel(&mut self, begun: Box<Tunnel>, now: u64) -> Verdict {
+    pub(super) fn begin_tunnel(&mut self, begun: Box<Tunnel>, now: u64) -> Fate {
         let fd = begun.as_raw_fd();
         if let Role::Connect { tunnel, .. } = &mut self.role {
             *tunnel = Some(begun);
@@ -22,12 +22,12 @@ impl Session {
     }
 
     /// The proxy has answered, or can be told more.
-    pub(super) fn tunnel_ready(&mut self, now: u64) -> Verdict {
-        let Role::Connect { tunnel: slot, .. } = &mut self.role else { return Verdict::Live };
+    pub(super) fn tunnel_ready(&mut self, now: u64) -> Fate {
+        let Role::Connect { tunnel: slot, .. } = &mut self.role else { return Fate::Live };
         match slot.as_mut().map(|tunnel| tunnel.drive()) {
-            None | Some(Ok(false)) => Verdict::Live,
+            None | Some(Ok(false)) => Fate::Live,
             Some(Ok(true)) => {
-                let Some(tunnel) = slot.take() else { return Verdict::Live };
+                let Some(tunnel) = slot.take() else { return Fate::Live };
                 let _ = self.owner.group.io.registry().deregister(&mut SourceFd(&tunnel.as_raw_fd()));
                 self.connect_until = None;
                 self.reached(tunnel.into_stream(), now)
