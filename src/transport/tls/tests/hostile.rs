@@ -140,13 +140,7 @@ fn bytes_in_between_are_refused_after_the_handshake() {
         let raw = client_socket.try_clone().unwrap();
         let client = client_end(client_socket, &client_options(&identity.certificate, HOST));
         let server = server_end(server_socket, &server_options(&identity));
-        client.write(b"hello").unwrap();
-        loop {
-            let (_, said) = run(&client, &server);
-            if said == Ok(b"hello".to_vec()) {
-                break;
-            }
-        }
+        greet(&client, &server);
         raw.send(junk).unwrap();
         raw.send(&[0; 64]).unwrap();
         wait(&server, libc::POLLIN);
@@ -170,13 +164,7 @@ fn updates_of_keys_are_bounded() {
     let tls = config.connect().unwrap();
     let client = Stream::new(Scheme::Wss, client_socket).with_tls(tls);
     let server = server_end(server_socket, &server_options(&identity));
-    client.write(b"hello").unwrap();
-    loop {
-        let (_, said) = run(&client, &server);
-        if said == Ok(b"hello".to_vec()) {
-            break;
-        }
-    }
+    greet(&client, &server);
     let mut updates = 0;
     let outcome = loop {
         updates += 1;
