@@ -40,6 +40,9 @@ for what in "$@"; do
             need g++ command -v g++
             need libsodium-dev test -f /usr/include/sodium.h
             need libgnutls28-dev test -f /usr/include/gnutls/gnutls.h # wss://, which upstream's library has by GnuTLS
+            need libnorm-dev test -f /usr/include/normApi.h
+            need libpgm-dev test -f /usr/include/pgm-5.3/pgm/pgm.h
+            need libkrb5-dev test -f /usr/include/gssapi/gssapi.h
             ;;
         proxies)
             need microsocks command -v microsocks

@@ -57,13 +57,42 @@ const DEFINES: [&str; 43] = [
     "HAVE_CONDATTR_MONOTONIC",
 ];
 
+/// A part of the library that needs another library. Without that, upstream's has not got it.
+struct Part {
+    /// The header that shows whether it is there.
+    header: &'static str,
+    /// What a compiler and a linker have to be told.
+    flags: &'static [&'static str],
+    link: &'static str,
+}
+
+const PARTS: [Part; 4] = [
+    Part {
+        header: "/usr/include/gnutls/gnutls.h",
+        flags: &["-DZMQ_HAVE_WSS=1", "-DZMQ_USE_GNUTLS=1"],
+        link: "-lgnutls",
+    },
+    Part { header: "/usr/include/normApi.h", flags: &["-DZMQ_HAVE_NORM=1"], link: "-lnorm" },
+    Part {
+        header: "/usr/include/pgm-5.3/pgm/pgm.h",
+        flags: &["-DZMQ_HAVE_OPENPGM=1", "-I/usr/include/pgm-5.3"],
+        link: "-lpgm",
+    },
+    Part {
+        header: "/usr/include/gssapi/gssapi.h",
+        flags: &["-DHAVE_LIBGSSAPI_KRB5=1"],
+        link: "-lgssapi_krb5",
+    },
+];
+
 /// Builds the library unless it is there, and returns the file. `done` is told how many of how many objects are made.
 pub fn build(vendor: &Path, done: &(dyn Fn(usize, usize) + Sync)) -> Result<PathBuf, String> {
     let folder = work_dir().join("reference/build");
     fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     let library = folder.join("libzmq.so.5");
-    let wss = Path::new("/usr/include/gnutls/gnutls.h").exists();
-    let recipe = format!("{}\nhidden, wss {wss}\n{}", vendor.display(), DEFINES.join("\n"));
+    let parts: Vec<&Part> = PARTS.iter().filter(|part| Path::new(part.header).exists()).collect();
+    let links: Vec<&str> = parts.iter().map(|part| part.link).collect();
+    let recipe = format!("{}\nhidden, {}\n{}", vendor.display(), links.join(" "), DEFINES.join("\n"));
     let stamp = folder.join("recipe");
     if library.exists() && fs::read_to_string(&stamp).is_ok_and(|old| old == recipe) {
         return Ok(library);
@@ -77,7 +106,7 @@ pub fn build(vendor: &Path, done: &(dyn Fn(usize, usize) + Sync)) -> Result<Path
         .into_iter()
         .filter(|p| p.extension().is_some_and(|e| e == "cpp"))
         .collect();
-    if !wss {
+    if !links.contains(&"-lgnutls") {
         // Without GnuTLS upstream's library has no wss://, and these files don't compile.
         sources.retain(|p| !p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("wss_")));
     }
@@ -95,7 +124,7 @@ pub fn build(vendor: &Path, done: &(dyn Fn(usize, usize) + Sync)) -> Result<Path
                     let (Some(source), Some(object)) = (sources.get(index), objects.get(index)) else {
                         return;
                     };
-                    if let Err(message) = check(&mut compile(vendor, &folder, source, object, wss)) {
+                    if let Err(message) = check(&mut compile(vendor, &folder, source, object, &parts)) {
                         next.store(sources.len(), Ordering::Relaxed);
                         error
                             .lock()
@@ -113,16 +142,13 @@ pub fn build(vendor: &Path, done: &(dyn Fn(usize, usize) + Sync)) -> Result<Path
     }
     let mut link = Command::new("g++");
     link.args(["-shared", "-pthread", "-Wl,-soname,libzmq.so.5", "-o"]).arg(&library).args(&objects);
-    link.args(["-lsodium", "-lrt"]);
-    if wss {
-        link.arg("-lgnutls");
-    }
+    link.args(["-lsodium", "-lrt"]).args(links);
     check(&mut link)?;
     fs::write(&stamp, recipe).map_err(|e| e.to_string())?;
     Ok(library)
 }
 
-fn compile(vendor: &Path, folder: &Path, source: &Path, object: &Path, wss: bool) -> Command {
+fn compile(vendor: &Path, folder: &Path, source: &Path, object: &Path, parts: &[&Part]) -> Command {
     let c = source.extension().is_some_and(|e| e == "c");
     let mut command = Command::new(if c { "gcc" } else { "g++" });
     command.args([
@@ -134,9 +160,7 @@ fn compile(vendor: &Path, folder: &Path, source: &Path, object: &Path, wss: bool
         "-DZMQ_CACHELINE_ALIGNMENT=64",
     ]);
     command.arg("-DHAVE_STRLCPY=0").args(DEFINES.iter().map(|d| format!("-D{d}=1")));
-    if wss {
-        command.args(["-DZMQ_HAVE_WSS=1", "-DZMQ_USE_GNUTLS=1"]);
-    }
+    command.args(parts.iter().flat_map(|part| part.flags));
     if !c {
         command.arg("-std=gnu++11");
     }

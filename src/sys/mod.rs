@@ -21,6 +21,7 @@
 //! | [`helpers`] | threads for what may take long | pthreads |
 //! | [`library`] | libraries that are loaded when they are needed | `dlopen`(3) |
 //! | [`norm`] | reliable multicast (optional) | `libnorm` |
+//! | [`packet_filter`] | the kernel drops packets | `SO_ATTACH_FILTER` |
 //! | [`timerfd`] | a precise timer that is a descriptor | `timerfd_create`(2) |
 //! | [`tipc`] | addresses of a family that the libraries in use don't know | `linux/tipc.h` |
 //! | [`time`] | a monotonic clock | `clock_gettime`(2) |
@@ -44,6 +45,7 @@ pub mod lazy_bool;
 pub mod library;
 pub mod membarrier;
 pub mod norm;
+pub mod packet_filter;
 mod place;
 pub mod poll;
 mod primitive;

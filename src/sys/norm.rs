@@ -92,6 +92,8 @@ system_library! {
     fn NormObjectRelease(object: Handle);
     fn NormNodeGetId(node: Handle) -> u32;
     fn NormNodeDelete(node: Handle);
+    fn NormGetRxPort(session: Handle) -> u16;
+    fn NormGetTxPort(session: Handle) -> u16;
 }
 
 /// Whether the library is there. The first call loads it.
@@ -334,6 +336,12 @@ impl Session {
             (norm.NormStreamSetPushEnable)(self.outgoing, sending.push);
         }
         Ok(())
+    }
+
+    /// The local ports of its sockets, once it has begun.
+    pub fn ports(&self) -> [u16; 2] {
+        // SAFETY: as above.
+        unsafe { [(self.norm.NormGetRxPort)(self.session), (self.norm.NormGetTxPort)(self.session)] }
     }
 
     /// Readable while there are events. It stays the library's.

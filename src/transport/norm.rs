@@ -7,8 +7,12 @@ use super::resolve::leading_integer;
 use crate::error::{Error, Result};
 use crate::options::{Options, SocketType};
 use crate::sys::norm::{self, Congestion, Event, Sending, Session, Setup};
+use crate::sys::packet_filter::{self, Sockets};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::CString;
+use std::os::fd::OwnedFd;
+
+mod filter;
 
 pub use norm::is_present;
 
@@ -71,13 +75,38 @@ pub(super) fn open(address: &str, options: &Options) -> Result<Box<dyn Multicast
     };
     let mut session = Session::new(&setup)?;
     let buffer = u32::try_from(options.norm_buffer_size).unwrap_or(0).saturating_mul(1024);
+    // Its thread doesn't read before what it reads is looked at.
+    if !session.suspend() {
+        return Err(Error::OutOfMemory);
+    }
+    let sockets = begin(&mut session, options, buffer);
+    session.resume();
+    Ok(Box::new(Norm::new(session, sockets?, buffer)))
+}
+
+/// Opens the session's sockets, with the filter on them.
+fn begin(session: &mut Session, options: &Options, buffer: u32) -> Result<Vec<OwnedFd>> {
+    let before = Sockets::now()?;
     if matches!(options.socket_type, SocketType::Pub | SocketType::XPub) {
         session.start_sender(&sending(options, buffer))?;
     } else {
         session.limit_objects(STREAMS);
         session.start_receiver(buffer)?;
     }
-    Ok(Box::new(Norm::new(session)))
+    let sockets = before.new_on(&session.ports())?;
+    if sockets.is_empty() {
+        return Err(Error::NotPermitted);
+    }
+    for socket in &sockets {
+        filter::filter(accepted_buffer(buffer), None).attach(socket)?;
+        packet_filter::empty(socket);
+    }
+    Ok(sockets)
+}
+
+/// The buffers of a sender that are accepted, in bytes; a receiver takes twice as much memory for each.
+fn accepted_buffer(own: u32) -> u32 {
+    own.saturating_mul(4).clamp(16 << 20, u32::MAX / 8)
 }
 
 /// `ZMQ_TOS`, with the bits that say "ECN-capable" if congestion is told by marks (RFC 3168).
@@ -144,6 +173,11 @@ enum Sent {
 
 struct Norm {
     session: Session,
+    /// The library's sockets, and what was said when the filter was made.
+    sockets: Vec<OwnedFd>,
+    max_buffer: u32,
+    /// Only those senders come through that are known.
+    closed: bool,
     streams: HashMap<u64, Stream>,
     /// Those that may have something to be read, in turn.
     readable: VecDeque<u64>,
@@ -156,9 +190,12 @@ struct Norm {
 }
 
 impl Norm {
-    fn new(session: Session) -> Self {
+    fn new(session: Session, sockets: Vec<OwnedFd>, buffer: u32) -> Self {
         Self {
             session,
+            sockets,
+            max_buffer: accepted_buffer(buffer),
+            closed: false,
             streams: HashMap::new(),
             readable: VecDeque::new(),
             gone: VecDeque::new(),
@@ -199,6 +236,21 @@ impl Norm {
         } else {
             self.forget_sender();
         }
+        self.let_in();
+    }
+
+    /// As long as there are as many senders as may be, the kernel drops what others send.
+    fn let_in(&mut self) {
+        let close = self.senders.len() >= SENDERS;
+        if close == std::mem::replace(&mut self.closed, close) {
+            return;
+        }
+        let known: Vec<u32> = self.senders.iter().copied().collect();
+        let filter = filter::filter(self.max_buffer, close.then_some(&known));
+        for socket in &self.sockets {
+            // If there is no memory for it, the one before stays.
+            let _ = filter.attach(socket);
+        }
     }
 
     fn forget_sender(&mut self) {
@@ -206,6 +258,7 @@ impl Norm {
         self.session.delete_sender();
         self.senders.remove(&id);
         streams.into_iter().for_each(|number| self.forget_stream(number));
+        self.let_in();
     }
 
     fn forget_stream(&mut self, number: u64) {
