@@ -16,8 +16,8 @@ pub struct Features {
     pub socks: bool,
     /// WebSocket over TLS.
     pub wss: bool,
-    /// NORM multicast.
-    pub norm: bool,
+    /// NORM multicast: likewise.
+    pub norm: fn() -> bool,
     /// VMware's virtual sockets.
     pub vmci: bool,
 }
@@ -31,7 +31,7 @@ impl Features {
         zap: true,
         socks: true,
         wss: true,
-        norm: false,
+        norm: || false,
         vmci: true,
     };
 }

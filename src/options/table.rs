@@ -92,7 +92,7 @@ const GSSAPI: Feature = |features| (features.gssapi)();
 const ZAP: Feature = |features| features.zap;
 const SOCKS: Feature = |features| features.socks;
 const WSS: Feature = |features| features.wss;
-const NORM: Feature = |features| features.norm;
+const NORM: Feature = |features| (features.norm)();
 const VMCI: Feature = |features| features.vmci;
 
 macro_rules! table {

@@ -101,6 +101,11 @@ pub fn is_present() -> bool {
     Norm::library().get().is_some()
 }
 
+/// As [`is_present`], for who needs it: that it is missing is said on stderr, once.
+pub fn require() -> bool {
+    Norm::library().require().is_some()
+}
+
 /// Why it isn't there; `None` if it is.
 pub fn missing_reason() -> Option<&'static str> {
     Norm::library().missing_reason()

@@ -306,7 +306,9 @@ mod tests {
         sender.send_to(b"before", address).unwrap();
         filter.attach(&found[0]).unwrap();
         empty(&found[0]);
-        packets.iter().for_each(|packet| drop(sender.send_to(packet, address).unwrap()));
+        for packet in packets {
+            sender.send_to(packet, address).unwrap();
+        }
         // The last one has to come through.
         let mut all = Vec::new();
         loop {

@@ -79,12 +79,13 @@ struct Transport {
     types: &'static [SocketType],
     capability: Option<&'static str>,
     present: fn() -> bool,
+    require: fn() -> bool,
 }
 
 impl Transport {
     /// One of this name, for sockets of all types, of which `zmq_has` doesn't know.
     const fn new(name: &'static str, kind: Kind) -> Self {
-        Self { name, kind, types: &[], capability: None, present: || true }
+        Self { name, kind, types: &[], capability: None, present: || true, require: || true }
     }
 
     /// For sockets of these types only.
@@ -92,9 +93,9 @@ impl Transport {
         Self { types, ..self }
     }
 
-    /// Only where the machine has what it needs.
-    const fn if_present(self, present: fn() -> bool) -> Self {
-        Self { present, ..self }
+    /// Only where the machine has what it needs. `require` says on stderr what that is, if it hasn't.
+    const fn needing(self, present: fn() -> bool, require: fn() -> bool) -> Self {
+        Self { present, require, ..self }
     }
 
     /// What `zmq_has` calls it.
@@ -146,7 +147,7 @@ registry! {
     /// PGM in UDP datagrams, `zmq_pgm`(7)
     Epgm = Transport::new("epgm", Kind::Multicast(pgm::open_epgm)).types(PUBLISHING);
     /// NORM (RFC 5740), docs/norm.md
-    Norm = Transport::new("norm", Kind::Multicast(norm::open)).types(PUBLISHING).known_as("norm").if_present(norm::is_present);
+    Norm = Transport::new("norm", Kind::Multicast(norm::open)).types(PUBLISHING).known_as("norm").needing(norm::is_present, norm::require);
 }
 
 impl Scheme {
@@ -165,18 +166,20 @@ impl Scheme {
         self.transport().kind
     }
 
-    /// Whether this library has the transport, and the machine what it needs. `udp` counts: no library is without it, and its errors differ.
-    pub fn is_built_in(self) -> bool {
-        let transport = self.transport();
-        !matches!(transport.kind, Kind::Absent) && (transport.present)()
+    /// Whether this library has the transport. `udp` counts: no library is without it, and its errors differ.
+    const fn is_built_in(self) -> bool {
+        !matches!(self.kind(), Kind::Absent)
     }
 }
 
-/// Whether `zmq_has` knows a transport by this name, and the library has it.
+/// Whether `zmq_has` knows a transport by this name, the library has it, and the machine what it needs.
 pub fn is_capability(name: &[u8]) -> bool {
     let known =
         |scheme: &&Scheme| scheme.transport().capability.is_some_and(|known| known.as_bytes() == name);
-    Scheme::ALL.iter().find(known).is_some_and(|scheme| scheme.is_built_in())
+    Scheme::ALL
+        .iter()
+        .find(known)
+        .is_some_and(|scheme| scheme.is_built_in() && (scheme.transport().present)())
 }
 
 /// Splits an endpoint into its transport and the address there.
@@ -190,7 +193,7 @@ pub fn parse_endpoint(endpoint: &str) -> Result<(Scheme, &str)> {
     }
     let scheme = Scheme::ALL.iter().copied().find(|scheme| scheme.name() == name);
     scheme
-        .filter(|scheme| scheme.is_built_in())
+        .filter(|scheme| scheme.is_built_in() && (scheme.transport().require)())
         .map(|scheme| (scheme, address))
         .ok_or(Error::ProtocolNotSupported)
 }

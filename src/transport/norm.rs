@@ -14,7 +14,7 @@ use std::os::fd::OwnedFd;
 
 mod filter;
 
-pub use norm::is_present;
+pub use norm::{is_present, require};
 
 /// Senders that are listened to at the same time.
 const SENDERS: usize = 64;
@@ -376,3 +376,6 @@ impl Multicast for Norm {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

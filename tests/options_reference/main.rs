@@ -27,7 +27,7 @@ const RECORDED_FEATURES: Features = Features {
     zap: true,
     socks: true,
     wss: true,
-    norm: false,
+    norm: || true,
     vmci: false,
 };
 
