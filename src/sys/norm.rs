@@ -3,6 +3,7 @@
 //! An instance has a thread of its own, which does all that the protocol asks for. What happens is told by events, and a descriptor is readable while
 //! there are some. All functions may be called from any thread: they stop the instance's for as long as they work.
 
+use super::fork::{self, ForkLock};
 use super::library::system_library;
 use super::thread::SignalGuard;
 use crate::error::{Error, Result};
@@ -52,8 +53,8 @@ system_library! {
     #[allow(non_snake_case)]
     struct Norm in ["libnorm.so.1"];
     fn NormCreateInstance(priority_boost: bool) -> Handle;
-    fn NormDestroyInstance(instance: Handle);
     fn NormStopInstance(instance: Handle);
+    fn NormRestartInstance(instance: Handle) -> bool;
     fn NormSuspendInstance(instance: Handle) -> bool;
     fn NormResumeInstance(instance: Handle);
     fn NormSetAllocationFunctions(instance: Handle, alloc: Alloc, free: Free);
@@ -226,15 +227,7 @@ impl Session {
     /// `EPROTONOSUPPORT` without the library; `EINVAL` for an address that is none, `EMFILE` and what else a thread may be refused for.
     pub fn new(setup: &Setup) -> Result<Self> {
         let norm = Norm::library().get().ok_or(Error::ProtocolNotSupported)?;
-        errno::set_errno(errno::Errno(0));
-        // The thread that it starts handles no signals of the program's.
-        let signals = SignalGuard::block_all();
-        // SAFETY: it can be called at any time.
-        let instance = unsafe { (norm.NormCreateInstance)(false) };
-        drop(signals);
-        if instance.is_null() {
-            return Err(errno_or(Error::OutOfMemory));
-        }
+        let instance = Instance::start(norm)?;
         let (session, outgoing, sender) = (ptr::null(), ptr::null(), ptr::null());
         // From here on, dropping it is what undoes it.
         let mut this = Self {
@@ -502,6 +495,14 @@ impl Drop for Session {
         // SAFETY: nothing of the instance is used any more. Its thread ends before it goes.
         unsafe {
             if !self.session.is_null() {
+                // Nothing that is told of the session is left, and the library forgets what it has told last when it is asked for the next.
+                let suspended = (norm.NormSuspendInstance)(self.instance);
+                let mut event =
+                    RawEvent { kind: 0, session: ptr::null(), sender: ptr::null(), object: ptr::null() };
+                while (norm.NormGetNextEvent)(self.instance, &mut event, false) {}
+                if suspended {
+                    (norm.NormResumeInstance)(self.instance);
+                }
                 if self.receives {
                     (norm.NormStopReceiver)(self.session);
                 }
@@ -510,9 +511,47 @@ impl Drop for Session {
                 }
                 (norm.NormDestroySession)(self.session);
             }
-            (norm.NormStopInstance)(self.instance);
-            (norm.NormDestroyInstance)(self.instance);
         }
+        Instance::rest(norm, self.instance);
+    }
+}
+
+/// An instance that nobody uses, and that has no thread. Version 1.5.9 of the library leaves an epoll open for each one that is destroyed, so they are used again.
+struct Instance {
+    handle: Handle,
+    /// As [`fork::generation`]: a child shares the descriptors of its parent's, and keeps off them.
+    generation: u32,
+}
+
+// SAFETY: see `Session`.
+unsafe impl Send for Instance {}
+
+static RESTING: ForkLock<Vec<Instance>> = ForkLock::new(Vec::new());
+
+impl Instance {
+    fn start(norm: &Norm) -> Result<Handle> {
+        let generation = fork::generation();
+        errno::set_errno(errno::Errno(0));
+        // The thread that is started handles no signals of the program's.
+        let _signals = SignalGuard::block_all();
+        loop {
+            let resting = RESTING.lock().pop();
+            let Some(resting) = resting else { break };
+            // SAFETY: it was stopped, and is nobody else's.
+            if resting.generation == generation && unsafe { (norm.NormRestartInstance)(resting.handle) } {
+                return Ok(resting.handle);
+            }
+        }
+        // SAFETY: it can be called at any time.
+        let handle = unsafe { (norm.NormCreateInstance)(false) };
+        if handle.is_null() { Err(errno_or(Error::OutOfMemory)) } else { Ok(handle) }
+    }
+
+    /// Ends its thread, and keeps it for the next session. It has none now.
+    fn rest(norm: &Norm, handle: Handle) {
+        // SAFETY: nobody uses it any more.
+        unsafe { (norm.NormStopInstance)(handle) };
+        RESTING.lock().push(Self { handle, generation: fork::generation() });
     }
 }
 
