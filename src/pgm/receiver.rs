@@ -7,8 +7,8 @@ use super::{MS, Sequence};
 use core::net::IpAddr;
 use std::collections::VecDeque;
 
-/// How many sources are followed. Another one takes the place of the one that has been silent longest, if that is longer than the time within which
-/// every source is heard of (`AMBIENT` of the sender); else it isn't listened to.
+/// How many sources are followed. Another one takes the place of the one that has been silent longest, if that has never sent data, or has been silent
+/// for longer than any source is (`AMBIENT` of the sender); else it isn't listened to.
 const MAX_SOURCES: usize = 256;
 const SILENCE: u64 = 60_000 * MS;
 /// How many windows' worth of packets may be missing or wait for missing ones, of all sources together.
@@ -131,10 +131,14 @@ impl<S: Default> Receiver<S> {
                 self.sources.len() - 1
             }
             None => {
-                let heard =
-                    |source: &Option<Box<Source<S>>>| source.as_ref().map_or(0, |source| source.last_heard);
-                let quietest = (0..self.sources.len()).min_by_key(|&index| heard(&self.sources[index]))?;
-                if heard(&self.sources[quietest]) + SILENCE > now {
+                // Those that nothing has come of go first.
+                let key = |index: usize| {
+                    let source = self.sources.get(index).and_then(Option::as_ref);
+                    source.map_or((false, 0), |source| (source.proven, source.last_heard))
+                };
+                let quietest = (0..self.sources.len()).min_by_key(|&index| key(index))?;
+                let (proven, last_heard) = key(quietest);
+                if proven && last_heard + SILENCE > now {
                     return None;
                 }
                 self.forget(quietest);

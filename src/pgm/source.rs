@@ -36,6 +36,8 @@ pub(super) struct Source<S> {
     ask_at: Option<u64>,
     asked: u32,
     pub last_heard: u64,
+    /// It has sent data.
+    pub proven: bool,
     ends: bool,
     /// It is in the receiver's list of those with something to deliver.
     pub listed: bool,
@@ -55,6 +57,7 @@ impl<S: Default> Source<S> {
             ask_at: Some(now + SPM_REQUEST),
             asked: 0,
             last_heard: now,
+            proven: false,
             ends: false,
             listed: false,
             state: S::default(),
@@ -146,7 +149,10 @@ impl<S: Default> Source<S> {
                     return Some(Err(()));
                 }
                 Delivery::Data(stored) => match self.units.add(stored) {
-                    Ok(Some(unit)) => return Some(Ok(unit)),
+                    Ok(Some(unit)) => {
+                        self.proven = true;
+                        return Some(Ok(unit));
+                    }
                     Ok(None) => {}
                     Err(()) => return Some(Err(())),
                 },

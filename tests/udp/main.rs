@@ -5,6 +5,8 @@ mod dgram;
 #[path = "../sockets/dice.rs"]
 mod dice;
 mod grouped;
+#[path = "../sockets/machines.rs"]
+mod machines;
 mod multicast;
 mod namespaces;
 mod sending;

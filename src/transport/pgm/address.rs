@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::transport::resolve::{leading_integer, parse_numeric};
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::net::if_::InterfaceFlags;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
 
 /// The groups of addresses that name none: 239.192.0.1 and ff08::1, OpenPGM's.
 const DEFAULT_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(239, 192, 0, 1));
@@ -135,9 +135,20 @@ fn find_interface(name: &str, own: Option<(IpAddr, u32)>, group: IpAddr) -> Opti
         Some(IpAddr::V6(ip)) => ip.is_unicast_link_local() != local,
         _ => false,
     };
-    let entry = entries.iter().filter(matching).min_by_key(scope)?;
+    let mut fitting: Vec<_> = entries.iter().filter(matching).collect();
+    fitting.sort_by_key(scope);
+    // One that is new may not be usable as yet (RFC 4862, "tentative").
+    let entry = *fitting.iter().find(|entry| is_usable(entry)).or(fitting.first())?;
     let index = nix::net::if_::if_nametoindex(entry.interface_name.as_str()).ok()?;
     Some((ip_of(entry)?, index))
+}
+
+fn is_usable(entry: &InterfaceAddress) -> bool {
+    let address = entry.address.as_ref();
+    address.and_then(|address| address.as_sockaddr_in6()).is_none_or(|address| {
+        let address = SocketAddrV6::new(address.ip(), 0, 0, address.scope_id());
+        UdpSocket::bind(address).is_ok()
+    })
 }
 
 fn ip_of(entry: &InterfaceAddress) -> Option<IpAddr> {

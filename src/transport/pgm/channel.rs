@@ -82,7 +82,10 @@ impl Channel {
                 }
             }
             (IpAddr::V6(_), ip) => {
-                socket.set_only_v6(true)?;
+                // Raw sockets are so, and can't be told.
+                if encapsulation == Encapsulation::Udp {
+                    socket.set_only_v6(true)?;
+                }
                 socket.set_multicast_loop_v6(false)?;
                 socket.set_multicast_hops_v6(hops)?;
                 socket.set_multicast_if_v6(address.interface)?;
