@@ -1,6 +1,7 @@
 //! Packets that nobody should send.
 
 use super::*;
+use dice::Dice;
 use machines::in_two_namespaces;
 use std::net::UdpSocket;
 use zmq::pgm::{Identity, Sender, SenderConfig, Sequence, Tsi};
@@ -15,24 +16,22 @@ fn flood(there: &Namespace, to: &'static str, packets: impl Iterator<Item = Vec<
     });
 }
 
-fn random(seed: &mut u64) -> u64 {
-    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-    *seed >> 33
-}
-
 /// Junk of all lengths, and good packets with some bytes changed, half of them with a right checksum (none).
 fn junk(good: Vec<Vec<u8>>, count: usize) -> impl Iterator<Item = Vec<u8>> + Send {
-    let mut seed = 7;
+    let mut dice = Dice(7);
     (0..count).map(move |round| {
         let mut packet = match round % 4 {
-            0 => (0..random(&mut seed) % 100).map(|_| random(&mut seed) as u8).collect(),
-            1 => vec![round as u8; (random(&mut seed) % 3000) as usize],
-            _ => good[random(&mut seed) as usize % good.len()].clone(),
+            0 => {
+                let len = dice.below(100);
+                dice.bytes(len)
+            }
+            1 => vec![round as u8; dice.below(3000)],
+            _ => good[dice.below(good.len())].clone(),
         };
-        for _ in 0..random(&mut seed) % 4 {
-            let at = random(&mut seed) as usize % packet.len().max(1);
+        for _ in 0..dice.below(4) {
+            let at = dice.below(packet.len().max(1));
             if let Some(byte) = packet.get_mut(at) {
-                *byte = random(&mut seed) as u8;
+                *byte = dice.below(256) as u8;
             }
         }
         if round % 2 == 0

@@ -1,12 +1,13 @@
 //! pgm and epgm through the C ABI, between network namespaces: over a good network and a bad one, and with hostile packets in it.
 
+#[path = "../sockets/dice.rs"]
+mod dice;
 mod endpoints;
 mod hostile;
 #[path = "../sockets/machines.rs"]
 mod machines;
 mod relay;
 #[path = "../sockets/support.rs"]
-#[allow(dead_code)]
 mod support;
 mod traffic;
 

@@ -1,5 +1,6 @@
 //! A cable that loses packets: it joins two interfaces of a namespace, and takes from one to the other what comes, but for some.
 
+use crate::dice::Dice;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
@@ -98,7 +99,7 @@ fn open(interface: &str) -> io::Result<OwnedFd> {
 }
 
 fn carry(sockets: &[OwnedFd; 2], state: &State, seed: u64) {
-    let mut random = seed | 1;
+    let mut dice = Dice(seed);
     let mut buffer = vec![0; 1 << 16];
     while !state.over.load(Ordering::Relaxed) {
         let mut polled = [0, 1].map(|index| libc::pollfd {
@@ -112,10 +113,8 @@ fn carry(sockets: &[OwnedFd; 2], state: &State, seed: u64) {
             for _ in 0..64 {
                 let Some(len) = receive(&sockets[index], &mut buffer) else { break };
                 let frame = &mut buffer[..len];
-                random =
-                    random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 let over_ip = matches!(frame.get(12..14), Some([0x08, 0x00] | [0x86, 0xdd]));
-                if over_ip && (random >> 33) % 1000 < state.lost.load(Ordering::Relaxed).into() {
+                if over_ip && dice.below(1000) < state.lost.load(Ordering::Relaxed) as usize {
                     state.dropped.fetch_add(1, Ordering::Relaxed);
                     continue;
                 }
