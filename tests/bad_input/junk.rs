@@ -148,7 +148,7 @@ fn what_breaks_the_protocol_is_cut_off() {
         ("a name longer than its command", [greeting(), frame(4, b"\xffREADY")].concat()),
         ("READY cut off in a name", [greeting(), command("READY", b"\x0bSocket")].concat()),
         ("READY cut off in a size", [greeting(), command("READY", b"\x01a\x00\x00")].concat()),
-        ("READY cut off in a value", [greeting(), command("READY", b"\x01a\xff\xff\xff\xff")].concat()),
+        ("READY cut off in a value", [greeting(), command("READY", b"\x01a\xff\xff\xff\xffv")].concat()),
         ("READY with a socket type that there isn't", [greeting(), ready("NONSENSE")].concat()),
         ("READY with an incompatible socket type", [greeting(), ready("REP")].concat()),
         ("READY with a long identity", {

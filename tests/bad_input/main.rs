@@ -7,6 +7,7 @@ mod groups;
 mod junk;
 #[path = "../sockets/panics.rs"]
 mod panics;
+mod slow;
 #[path = "../sockets/support.rs"]
 mod support;
 mod wire;

@@ -105,3 +105,33 @@ fn a_sender_that_waits_notices_a_new_peer_and_one_that_reads() {
         assert!(sender.join().unwrap());
     });
 }
+
+#[test]
+fn a_name_is_free_when_its_socket_is_closed() {
+    let context = Context::new();
+    for _ in 0..200 {
+        let socket = context.socket(ZMQ_PAIR);
+        socket.bind("inproc://name").unwrap();
+        socket.close().unwrap();
+    }
+}
+
+#[test]
+fn a_rep_answers_two_peers_of_one_routing_id() {
+    let context = Context::new();
+    let rep = context.socket(ZMQ_REP);
+    rep.bind("inproc://rep").unwrap();
+    let peers = [context.socket(ZMQ_REQ), context.socket(ZMQ_REQ)];
+    for (peer, request) in peers.iter().zip([b"1", b"2"]) {
+        peer.set_bytes(ZMQ_ROUTING_ID, b"same").unwrap();
+        peer.connect("inproc://rep").unwrap();
+        peer.send(request).unwrap();
+    }
+    for _ in &peers {
+        let request = rep.recv().unwrap();
+        rep.send(&request).unwrap();
+    }
+    for (peer, request) in peers.iter().zip([b"1", b"2"]) {
+        assert_eq!(peer.recv().unwrap(), request);
+    }
+}

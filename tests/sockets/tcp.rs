@@ -121,3 +121,26 @@ fn what_was_sent_just_before_the_end_arrives() {
         assert_eq!(pull.recv().unwrap(), [round]);
     }
 }
+
+#[test]
+fn what_a_stream_receives_is_cut_at_the_size_of_a_batch() {
+    use std::io::Write;
+    for (size, most) in [(None, 8192), (Some(100), 100), (Some(20_000), 20_000)] {
+        let context = Context::new();
+        let stream = context.socket(ZMQ_STREAM);
+        if let Some(size) = size {
+            stream.set(ZMQ_IN_BATCH_SIZE, size).unwrap();
+        }
+        let endpoint = stream.bind_tcp();
+        let mut peer = std::net::TcpStream::connect(endpoint.trim_start_matches("tcp://")).unwrap();
+        assert_eq!(stream.recv_all().unwrap()[1], b"");
+        peer.write_all(&[b'x'; 50_000]).unwrap();
+        let (mut received, mut longest) = (0, 0);
+        while received < 50_000 {
+            let length = stream.recv_all().unwrap()[1].len();
+            assert!(length <= most, "{length} of {most}");
+            (received, longest) = (received + length, longest.max(length));
+        }
+        assert!(longest == most || size.is_some(), "{longest} of {most}");
+    }
+}

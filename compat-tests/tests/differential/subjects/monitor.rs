@@ -49,6 +49,7 @@ pub fn cases() -> Vec<Case> {
         ("the end of the context", context_ends),
         ("stopping", stopping),
         ("inproc", inproc),
+        ("a bind that fails while nobody has subscribed to the monitor", unread),
         ("pipes stats", pipes_stats),
     ] {
         cases.push(Case::new(format!("monitor/{name}"), run));
@@ -160,6 +161,16 @@ fn in_use(t: &Test, transport: &str, version: i32) {
     show!(t, ["a host that isn't here"], b.bind(&format!("{transport}://192.0.2.7:5555")));
     wb.rest("second");
     end(&[("second", &b, &wb)]);
+}
+
+fn unread(t: &Test) {
+    for transport in ["tcp", "ws"] {
+        let (a, b) = (t.socket_over(transport, zmq::PULL), t.socket_over(transport, zmq::PULL));
+        let endpoint = a.bind_anywhere(transport);
+        let name = format!("inproc://unread-{transport}");
+        show!(t, ["monitor"], monitor(&b, &name, 0xffff, 1, zmq::PUB));
+        show!(t, ["bind {transport}"], b.bind(&endpoint));
+    }
 }
 
 fn refused(t: &Test, transport: &str, version: i32) {

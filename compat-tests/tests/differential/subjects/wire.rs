@@ -480,6 +480,8 @@ fn properties(t: &Test) {
         ("much else", [kind.clone(), property("X-else", &[b'v'; 1000])].concat()),
         ("a byte too many", two(kind.clone(), vec![0])),
         ("five bytes too many", two(kind.clone(), vec![1, b'x', 0, 0, 0])),
+        ("an end behind a name", two(kind.clone(), vec![1, b'x'])),
+        ("an end behind a length", two(kind.clone(), vec![1, b'x', 0, 0, 0, 9])),
         ("a length too large", two(kind.clone(), vec![1, b'x', 0, 0, 0, 9, b'v'])),
         ("a huge length", two(kind.clone(), vec![1, b'x', 0xff, 0xff, 0xff, 0xff, b'v'])),
         ("a name too long", two(kind, vec![9, b'x'])),
