@@ -17,6 +17,8 @@ pub enum Action {
     MeasureReference,
     /// Build upstream's library and print the folder that it lies in.
     BuildReference,
+    /// Get Debian's library and print where it lies, and where what it depends on does.
+    DebianLibrary,
     /// Record what upstream's sockets say, as seeds of the fuzz programs' inputs.
     RecordCorpora,
     /// Write `target/matrix.md`: what each library has.
@@ -52,7 +54,7 @@ pub struct Args {
 
 /// What `--help` says.
 pub const USAGE: &str = "\
-usage: compat-tests ours|reference|both|record-cases|measure-reference|build-reference|record-corpora|matrix [options]
+usage: compat-tests ours|reference|both|record-cases|measure-reference|build-reference|debian-library|record-corpora|matrix [options]
 
   ours                judge our library (built for release first) by upstream's test programs
   reference           run them on upstream's library, built from the crate zeromq-src
@@ -60,6 +62,7 @@ usage: compat-tests ours|reference|both|record-cases|measure-reference|build-ref
   record-cases        write cases.toml from runs of the reference
   measure-reference   write reference-flaky.toml from runs of the reference
   build-reference     build upstream's library only, and print the folder with its libzmq.so.5
+  debian-library      get Debian's library, and print the file and its LD_LIBRARY_PATH
   record-corpora      record what upstream's sockets say to each other, from which the fuzz programs' inputs are made
   matrix              ask our library, Debian's and upstream's for everything in zmq.h, and write target/matrix.md
 
@@ -87,6 +90,7 @@ impl Args {
             Some("record-cases") => Action::RecordCases,
             Some("measure-reference") => Action::MeasureReference,
             Some("build-reference") => Action::BuildReference,
+            Some("debian-library") => Action::DebianLibrary,
             Some("record-corpora") => Action::RecordCorpora,
             Some("matrix") => Action::Matrix,
             Some("probe") => Action::Probe,

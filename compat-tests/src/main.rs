@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         Action::RecordCases => record_cases(&args).map(|()| true),
         Action::MeasureReference => measure_reference(&args).map(|()| true),
         Action::BuildReference => build_reference().map(|()| true),
+        Action::DebianLibrary => debian_library().map(|()| true),
         Action::RecordCorpora => record_corpora().map(|()| true),
         Action::Matrix => matrix(&args),
         Action::Probe => probe(&args).map(|()| true),
@@ -83,6 +84,14 @@ fn upstream_library(vendor: &Path) -> Result<Library, String> {
 /// For `make demo` and `make bench`, which run upstream's library too.
 fn build_reference() -> Result<(), String> {
     println!("{}", upstream_library(&vendor::locate()?)?.dir.display());
+    Ok(())
+}
+
+/// For tests that need a library with everything that Debian's is built with.
+fn debian_library() -> Result<(), String> {
+    let library = matrix::debian()?;
+    println!("{}", library.file.display());
+    println!("{}", library.path.unwrap_or_default().display());
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! A realm of our own: a KDC on the loopback interface, principals, key tables, and caches of tickets.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -117,6 +118,16 @@ impl Realm {
             .env("KRB5_CLIENT_KTNAME", self.folder.join("none.keytab"))
             .env("KRB5CCNAME", self.tickets())
             .env("KRB5RCACHENAME", format!("file2:{}/replays", self.folder.display()));
+    }
+
+    /// The same, as the beginning of a command.
+    pub fn environment(&self) -> Vec<OsString> {
+        let mut command = Command::new("env");
+        self.enter(&mut command);
+        let assign = |(name, value): (&OsStr, Option<&OsStr>)| {
+            [name, OsStr::new("="), value.unwrap_or_default()].join("".as_ref())
+        };
+        std::iter::once("env".into()).chain(command.get_envs().map(assign)).collect()
     }
 
     /// A key table.

@@ -52,7 +52,7 @@ pub fn all(ours: &Library, reference: &Library) -> Result<Vec<Asked>, String> {
 }
 
 /// Downloads the packages and unpacks them, without installing anything.
-fn debian() -> Result<Asked, String> {
+pub fn debian() -> Result<Asked, String> {
     let folder = work_dir().join("debian");
     let root = folder.join("root");
     let find = || -> Option<PathBuf> {

@@ -17,6 +17,7 @@ use crate::library::Library;
 use crate::progress::Progress;
 use crate::vendor::package_dir;
 use libraries::Asked;
+pub use libraries::debian;
 use witnesses::Witnesses;
 
 pub use probe::run as probe;

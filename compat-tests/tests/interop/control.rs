@@ -218,6 +218,9 @@ pub mod option {
     pub const CURVE_SERVERKEY: i32 = 50;
     pub const ZAP_DOMAIN: i32 = 55;
     pub const ROUTER_HANDOVER: i32 = 56;
+    pub const GSSAPI_SERVER: i32 = 62;
+    pub const GSSAPI_SERVICE_PRINCIPAL: i32 = 64;
+    pub const GSSAPI_PLAINTEXT: i32 = 65;
     pub const WSS_KEY_PEM: i32 = 103;
     pub const WSS_CERT_PEM: i32 = 104;
     pub const WSS_TRUST_PEM: i32 = 105;

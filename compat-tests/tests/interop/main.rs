@@ -16,6 +16,9 @@ mod frame;
 mod partner;
 #[allow(unsafe_code)]
 mod peer;
+#[allow(dead_code)] // some of it is for our own tests only
+#[path = "../../../tests/gssapi/realm.rs"]
+mod realm; // which our own tests of GSSAPI have, too
 mod scenario;
 mod security;
 mod tls;
@@ -33,6 +36,7 @@ use std::time::Instant;
 
 use control::{Control, Failure, PEER, Step};
 use partner::{Partner, library_peer};
+use realm::Realm;
 use scenario::Scenario;
 use tls::Certificates;
 
@@ -104,6 +108,13 @@ fn drive(args: &[String]) -> Result<bool, String> {
             place.insert(scenario.partner.prepare()?);
         }
     }
+    let realm = scenarios.iter().any(|scenario| scenario.mechanism.wants_realm()).then(Realm::new);
+    let in_realm = |command: Vec<OsString>| match &realm {
+        Some(realm) => [realm.environment(), command].concat(),
+        None => command,
+    };
+    let ours = in_realm(ours);
+    let partners = partners.into_iter().map(|(partner, command)| (partner, in_realm(command))).collect();
     let total = scenarios.len();
     let driver = Driver {
         ours,

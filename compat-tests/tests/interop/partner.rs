@@ -19,6 +19,8 @@ pub const ZMQ_RS: &str = "--zmq-rs";
 pub enum Partner {
     /// Upstream's library, built by the judge.
     Reference,
+    /// Debian's package of it: 4.3.4, without drafts, with GSSAPI.
+    Debian,
     /// Python's binding, from PyPI.
     Pyzmq,
     /// ZeroMQ in Java. Debian's is 0.3.6, which speaks ZMTP 2.0.
@@ -32,6 +34,7 @@ impl Partner {
     pub fn name(self) -> &'static str {
         match self {
             Self::Reference => "reference",
+            Self::Debian => "debian",
             Self::Pyzmq => "pyzmq",
             Self::Jeromq => "jeromq",
             Self::ZmqRs => "zmq.rs",
@@ -42,7 +45,7 @@ impl Partner {
     /// crate was still busy decoding one after 20 s, on the sockets that receive from several peers.
     pub fn longest(self) -> usize {
         match self {
-            Self::Reference => usize::MAX,
+            Self::Reference | Self::Debian => usize::MAX,
             Self::Pyzmq | Self::Jeromq => 1 << 20,
             Self::ZmqRs => 65_537,
         }
@@ -57,6 +60,7 @@ impl Partner {
                 Ok(vec![program.into(), ZMQ_RS.into()])
             }
             Self::Reference => library_peer(&reference_library()?),
+            Self::Debian => debian_peer(),
             Self::Pyzmq => Ok(vec![pyzmq()?.into(), "-u".into(), own("peer.py").into()]),
             Self::Jeromq => {
                 let classes = work_dir("jeromq")?;
@@ -92,6 +96,21 @@ fn reference_library() -> Result<PathBuf, String> {
     } else {
         Err("the reference library does not build".to_owned())
     }
+}
+
+/// The command of a peer that loads Debian's.
+fn debian_peer() -> Result<Vec<OsString>, String> {
+    let output = Command::new(env!("CARGO_BIN_EXE_compat-tests"))
+        .arg("debian-library")
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|e| e.to_string())?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let (Some(file), Some(path)) = (text.lines().next(), text.lines().nth(1)) else {
+        return Err("Debian's library can't be had".to_owned());
+    };
+    let environment = ["env".into(), format!("LD_LIBRARY_PATH={path}").into()];
+    Ok([environment.to_vec(), library_peer(Path::new(file))?].concat())
 }
 
 /// A Python that has pyzmq, in a virtual environment of its own.
