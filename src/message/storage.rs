@@ -93,6 +93,19 @@ impl Message {
         }
     }
 
+    /// As [`take`](Self::take), straight to where it is to be: on the way over another place it would be loaded there in pairs of words.
+    #[inline(always)]
+    pub fn take_to(&mut self, place: &mut MaybeUninit<Message>) {
+        let from = ptr::from_mut(self).cast::<MaybeUninit<u64>>();
+        let to = place.as_mut_ptr().cast::<MaybeUninit<u64>>();
+        for i in 0..8 {
+            // SAFETY: both are eight words. The message isn't used any more before it is overwritten.
+            unsafe { to.add(i).write(from.add(i).read_volatile()) };
+        }
+        // SAFETY: the message has been moved out, so it isn't dropped here.
+        unsafe { ptr::write(self, Message::new()) };
+    }
+
     /// A message with this body, or part of one, and head.
     #[inline(always)]
     const fn compose(body: [u64; 4], last_byte: u8, len: u8, state: u16) -> Self {
@@ -211,7 +224,10 @@ impl Message {
     /// Sets the bits of `mask` to those of `value`.
     #[inline]
     fn change(&mut self, mask: u16, value: u16) {
-        self.head = (self.head & !(u64::from(mask) << STATE_AT)) | u64::from(value) << STATE_AT;
+        let head = (self.head & !(u64::from(mask) << STATE_AT)) | u64::from(value) << STATE_AT;
+        // In one piece: left to itself the compiler changes a single byte.
+        // SAFETY: a field of this message's.
+        unsafe { (&raw mut self.head).write_volatile(head) };
     }
 
     /// Only for a message that isn't inline.

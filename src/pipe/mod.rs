@@ -99,14 +99,20 @@ impl Outbound {
 
     /// Writes one part, whether there is room or not. It isn't seen before `flush`.
     #[inline]
-    pub fn push(&mut self, message: Message) {
+    pub fn push(&mut self, mut message: Message) {
+        self.push_from(&mut message);
+    }
+
+    /// As `push`. The message is left empty.
+    #[inline(always)]
+    pub fn push_from(&mut self, message: &mut Message) {
         let more = message.more();
         // What the engine itself puts in front (a routing id) doesn't count, as it doesn't upstream.
         if !more && message.kind() != Kind::RoutingId {
             self.written += 1;
         }
         self.more = more;
-        self.queue.push(message, !more);
+        self.queue.push_from(message, !more);
     }
 
     /// Publishes the complete messages. True: the reader was asleep and has to be woken.
@@ -114,6 +120,18 @@ impl Outbound {
     #[must_use]
     pub fn flush(&mut self) -> bool {
         self.queue.publish()
+    }
+
+    /// As `flush`, in two halves; see [`Pipes::flush_all`].
+    #[inline]
+    fn show(&mut self) {
+        self.queue.show();
+    }
+
+    /// See `show`.
+    #[inline]
+    fn take_sleeper(&self) -> bool {
+        self.queue.take_sleeper()
     }
 
     /// Takes an unfinished message back. True if there was one.

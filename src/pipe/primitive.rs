@@ -5,7 +5,7 @@ pub use std::{
     cell::UnsafeCell,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence},
     },
 };
 
@@ -17,6 +17,25 @@ pub use crate::mutex::Mutex;
 #[inline]
 pub fn store_before_load(place: &AtomicUsize, value: usize) {
     place.swap(value, Ordering::SeqCst);
+}
+
+/// What was stored before is stored before what follows is loaded: dearer than one `store_before_load`, and cheaper than several.
+#[inline]
+pub fn stores_before_loads() {
+    fence(Ordering::SeqCst);
+}
+
+/// Stores what `stores_before_loads` follows, and what was stored before it.
+#[cfg(not(loom))]
+#[inline]
+pub fn store(place: &AtomicUsize, value: usize) {
+    place.store(value, Ordering::Release);
+}
+
+/// As `store_before_load` for loom, which the other stores to the place have to be like.
+#[cfg(loom)]
+pub fn store(place: &AtomicUsize, value: usize) {
+    place.swap(value, Ordering::AcqRel);
 }
 
 /// As `store_before_load`.

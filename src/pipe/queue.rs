@@ -23,9 +23,12 @@
 //! holds the other way round for `producer_asleep` and `consumed`, when the pipe is full.
 
 use super::primitive::{
-    Arc, AtomicBool, AtomicPtr, AtomicUsize, Mutex, Ordering, UnsafeCell, set_before_load, store_before_load,
+    Arc, AtomicBool, AtomicPtr, AtomicUsize, Mutex, Ordering, UnsafeCell, set_before_load, store,
+    store_before_load,
 };
+use crate::message::Message;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::mem::MaybeUninit;
 use std::ptr;
 
 /// Items in a queue's first chunk.
@@ -33,7 +36,8 @@ const MIN_CHUNK: usize = if cfg!(loom) { 1 } else { 2 };
 /// Items in its largest ones: 16 KiB of messages, which stay in the first-level cache.
 const MAX_CHUNK: usize = if cfg!(loom) { 2 } else { 256 };
 
-/// The header of a chunk; its slots follow it in the same allocation.
+/// The header of a chunk; its slots follow it in the same allocation, and messages fill a line of the cache each.
+#[repr(align(64))]
 struct Chunk<T> {
     capacity: usize,
     /// Written by the producer before the items behind it are published.
@@ -220,12 +224,24 @@ impl<T> Producer<T> {
         if self.conflate {
             return self.replace(item);
         }
+        self.slot().write(item);
+        self.wrote(complete);
+    }
+
+    /// The slot for the next item. It is empty.
+    #[inline(always)]
+    fn slot(&mut self) -> &mut MaybeUninit<T> {
         // SAFETY: the producer's chunk is alive: the consumer leaves a chunk only when its last item was published.
         if self.index == unsafe { (*self.chunk).capacity } {
             self.next_chunk();
         }
         // SAFETY: below the capacity, and at or beyond `tail`, so this slot is the producer's, and empty.
-        unsafe { Chunk::slot(self.chunk, self.index).write(item) };
+        unsafe { &mut *Chunk::slot(self.chunk, self.index).cast() }
+    }
+
+    /// The slot has an item now.
+    #[inline(always)]
+    fn wrote(&mut self, complete: bool) {
         self.index += 1;
         self.written += 1;
         if complete {
@@ -287,8 +303,22 @@ impl<T> Producer<T> {
             return false;
         }
         self.published = self.complete;
+        store_before_load(&self.shared.producer.0.tail, self.complete);
+        self.take_sleeper()
+    }
+
+    /// The first half of `publish`, for who publishes in several queues. `stores_before_loads` follows, and `take_sleeper` for each of them.
+    #[inline]
+    pub fn show(&mut self) {
+        self.published = self.complete;
+        store(&self.shared.producer.0.tail, self.complete);
+    }
+
+    /// The other half.
+    #[inline]
+    #[must_use]
+    pub fn take_sleeper(&self) -> bool {
         let line = &self.shared.producer.0;
-        store_before_load(&line.tail, self.complete);
         line.consumer_asleep.load(Ordering::SeqCst) && line.consumer_asleep.swap(false, Ordering::AcqRel)
     }
 
@@ -326,6 +356,18 @@ impl<T> Producer<T> {
         }
         line.producer_asleep.store(false, Ordering::Relaxed);
         false
+    }
+}
+
+impl Producer<Message> {
+    /// As `push`. The message is left empty.
+    #[inline(always)]
+    pub fn push_from(&mut self, message: &mut Message, complete: bool) {
+        if self.conflate {
+            return self.replace(message.take());
+        }
+        message.take_to(self.slot());
+        self.wrote(complete);
     }
 }
 

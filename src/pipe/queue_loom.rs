@@ -115,6 +115,25 @@ fn loom_each_item_arrives_and_wakes() {
     });
 }
 
+/// As a fan-out publishes.
+#[test]
+fn loom_what_is_shown_in_several_queues_at_once_wakes() {
+    model(3, || {
+        let (mut producer, mut consumer) = queue(false);
+        let bells = Bells::new();
+        let theirs = bells.clone();
+        let reader = thread::spawn(move || read_all(&mut consumer, &theirs));
+        for number in 0..3 {
+            producer.push(item(number), true);
+            producer.show();
+            super::super::primitive::stores_before_loads();
+            bells.wake_consumer(producer.take_sleeper());
+        }
+        bells.wake_consumer(producer.close());
+        assert_eq!(reader.join().expect("it doesn't panic"), [0, 1, 2]);
+    });
+}
+
 #[test]
 fn loom_a_full_pipe_wakes_its_writer() {
     model(3, || {

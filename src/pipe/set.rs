@@ -1,5 +1,6 @@
 //! The pipes of one socket.
 
+use super::primitive::stores_before_loads;
 use super::{Inbound, Outbound, PipeEnd};
 use crate::message::Message;
 use crate::metadata::Metadata;
@@ -198,7 +199,7 @@ impl Pipes {
     pub fn write(&mut self, id: PipeId, message: &mut Message) -> bool {
         let Some(pipe) = self.get_mut(id) else { return false };
         if pipe.has_known_room() {
-            pipe.outbound.push(message.take());
+            pipe.outbound.push_from(message);
             return true;
         }
         self.write_to_full(id, message)
@@ -209,7 +210,7 @@ impl Pipes {
     fn write_to_full(&mut self, id: PipeId, message: &mut Message) -> bool {
         let room = self.find_room(id);
         if room && let Some(pipe) = self.get_mut(id) {
-            pipe.outbound.push(message.take());
+            pipe.outbound.push_from(message);
         }
         room
     }
@@ -281,6 +282,24 @@ impl Pipes {
         let Some(pipe) = self.get_mut(id) else { return };
         if pipe.outbound.flush() {
             self.notices.push(Notice::Written(id));
+        }
+    }
+
+    /// As `flush` for each of them, in less time: their stores don't wait for each other.
+    pub fn flush_all(&mut self, ids: &[PipeId]) {
+        if let &[id] = ids {
+            return self.flush(id);
+        }
+        for &id in ids {
+            if let Some(pipe) = self.get_mut(id) {
+                pipe.outbound.show();
+            }
+        }
+        stores_before_loads();
+        for &id in ids {
+            if self.get(id).is_some_and(|pipe| pipe.outbound.take_sleeper()) {
+                self.notices.push(Notice::Written(id));
+            }
         }
     }
 

@@ -16,7 +16,25 @@ use crate::sys::time;
 /// `EAGAIN` at once with `dont_wait`, or when `ZMQ_SNDTIMEO` is over; `EINTR`; `ETERM`; `ENOTSOCK`; and what the pattern says.
 #[inline]
 pub fn send(socket: SocketRef, message: &mut Message, dont_wait: bool) -> Result<()> {
-    let mut guard = socket.lock()?;
+    // Two ways for one thing, so that on the usual one the guard is known to be what it is there.
+    match socket.enter() {
+        Some(guard) => send_inside(socket, guard, message, dont_wait),
+        None => send_entering(socket, message, dont_wait),
+    }
+}
+
+#[inline(never)]
+fn send_entering(socket: SocketRef, message: &mut Message, dont_wait: bool) -> Result<()> {
+    send_inside(socket, socket.lock()?, message, dont_wait)
+}
+
+#[inline(always)]
+fn send_inside(
+    socket: SocketRef,
+    mut guard: SocketGuard,
+    message: &mut Message,
+    dont_wait: bool,
+) -> Result<()> {
     guard.process()?;
     guard.set_may_wait(!dont_wait);
     match guard.send(message) {
@@ -69,7 +87,19 @@ fn send_slowly(socket: SocketRef, guard: SocketGuard, message: &mut Message, don
 /// `EAGAIN` at once with `dont_wait`, or when `ZMQ_RCVTIMEO` is over; `EINTR`; `ETERM`; `ENOTSOCK`; and what the pattern says.
 #[inline]
 pub fn recv(socket: SocketRef, out: &mut Message, dont_wait: bool) -> Result<()> {
-    let mut guard = socket.lock()?;
+    match socket.enter() {
+        Some(guard) => recv_inside(socket, guard, out, dont_wait),
+        None => recv_entering(socket, out, dont_wait),
+    }
+}
+
+#[inline(never)]
+fn recv_entering(socket: SocketRef, out: &mut Message, dont_wait: bool) -> Result<()> {
+    recv_inside(socket, socket.lock()?, out, dont_wait)
+}
+
+#[inline(always)]
+fn recv_inside(socket: SocketRef, mut guard: SocketGuard, out: &mut Message, dont_wait: bool) -> Result<()> {
     guard.process()?;
     match guard.recv(out) {
         Err(Error::Again) => recv_slowly(socket, guard, out, dont_wait),

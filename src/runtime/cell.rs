@@ -83,8 +83,18 @@ fn place(index: u32) -> Option<(usize, usize)> {
     Some((block as usize, (shifted - (FIRST_BLOCK << block)) as usize))
 }
 
-#[inline]
+#[inline(always)]
 fn cell(index: u32) -> Option<&'static Cell> {
+    // Nearly every program gets by with the first block.
+    if index < FIRST_BLOCK {
+        return BLOCK_TABLE.first()?.get()?.cells.get(index as usize);
+    }
+    cell_slowly(index)
+}
+
+#[cold]
+#[inline(never)]
+fn cell_slowly(index: u32) -> Option<&'static Cell> {
     let (block, offset) = place(index)?;
     BLOCK_TABLE.get(block)?.get()?.cells.get(offset)
 }
@@ -164,7 +174,6 @@ impl SocketRef {
     /// What stands at an address; the inverse of [`address`](Self::address). Any number may be asked about.
     #[inline(always)]
     pub fn at(address: usize) -> Option<Self> {
-        // Nearly every program gets by with the first block.
         match Self::within(0, address) {
             Some(found) => Some(found),
             None => Self::at_slowly(address),
@@ -191,7 +200,6 @@ impl SocketRef {
 
     /// Enters the socket. `ENOTSOCK` if it has gone, `EDEADLK` if this thread is inside already, `ETERM` in a child of `fork` that has
     /// inherited it.
-    #[inline]
     pub fn lock(self) -> Result<SocketGuard> {
         let cell = cell(self.index).ok_or(Error::NotSocket)?;
         let forks = cell.forks.load(Ordering::Relaxed);
@@ -203,6 +211,17 @@ impl SocketRef {
             return Err(Error::NotSocket);
         }
         Ok(SocketGuard { slot })
+    }
+
+    /// As `lock`, for the thread that uses the socket all the time, and quick. `None`: it has to be done by `lock`.
+    #[inline(always)]
+    pub fn enter(self) -> Option<SocketGuard> {
+        let cell = cell(self.index)?;
+        if cell.forks.load(Ordering::Relaxed) != fork::generation() {
+            return None;
+        }
+        let slot = cell.slot.lock_by_bias()?;
+        (slot.generation == self.generation && slot.socket.is_some()).then_some(SocketGuard { slot })
     }
 }
 
@@ -235,7 +254,7 @@ impl SocketGuard {
 
 impl Drop for SocketGuard {
     /// A panic inside a socket leaves it in the middle of something, and maybe its peers too.
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.poison();

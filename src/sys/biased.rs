@@ -27,6 +27,7 @@ use super::primitive::{
 };
 use super::thread_token::thread_token;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 
 /// No thread has this token.
@@ -69,7 +70,8 @@ pub struct BiasedGuard<'a, T> {
 enum Entry<'a> {
     /// By bias: the owner's place.
     Bias(&'static Place),
-    Turn(MutexGuard<'a, Turns>),
+    /// A guard of the mutex, let go by `end_turn`, so that nothing of it is in the way of leaving by bias.
+    Turn(ManuallyDrop<MutexGuard<'a, Turns>>),
 }
 
 impl<T> BiasedMutex<T> {
@@ -90,6 +92,12 @@ impl<T> BiasedMutex<T> {
     /// Enters, waiting for whoever is inside. `None`: this very thread is inside already.
     #[inline]
     pub fn lock(&self) -> Option<BiasedGuard<'_, T>> {
+        self.lock_by_bias().or_else(|| self.lock_slowly(thread_token()))
+    }
+
+    /// Enters if this thread is the owner. Inlined, what the guard needs to leave is known to be the place.
+    #[inline(always)]
+    pub fn lock_by_bias(&self) -> Option<BiasedGuard<'_, T>> {
         let me = thread_token();
         if self.owner.load(Ordering::Relaxed) == me {
             // An owner has claimed its place.
@@ -103,10 +111,11 @@ impl<T> BiasedMutex<T> {
                 place.inside.store(NOWHERE, Ordering::Release);
             }
         }
-        self.lock_slowly(me)
+        None
     }
 
     #[cold]
+    #[inline(never)]
     fn lock_slowly(&self, me: usize) -> Option<BiasedGuard<'_, T>> {
         if self.holder.load(Ordering::Relaxed) == me {
             return None;
@@ -128,7 +137,8 @@ impl<T> BiasedMutex<T> {
         }
         turns.in_a_row += 1;
         self.holder.store(me, Ordering::Relaxed);
-        Some(BiasedGuard { lock: self, how: Entry::Turn(turns), not_send: PhantomData })
+        let how = Entry::Turn(ManuallyDrop::new(turns));
+        Some(BiasedGuard { lock: self, how, not_send: PhantomData })
     }
 
     /// Whether nobody is inside, nor about to be. For a child of `fork`, where a thread that was inside may be none of its own.
@@ -155,19 +165,21 @@ impl<T> BiasedMutex<T> {
 }
 
 impl<T> Drop for BiasedGuard<'_, T> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         match &mut self.how {
             Entry::Bias(place) => place.inside.store(NOWHERE, Ordering::Release),
-            Entry::Turn(turns) => self.lock.end_turn(turns),
+            // SAFETY: it isn't used any more.
+            Entry::Turn(turns) => self.lock.end_turn(unsafe { ManuallyDrop::take(turns) }),
         }
     }
 }
 
 impl<T> BiasedMutex<T> {
-    /// Before the mutex is released.
+    /// Leaves by the mutex, which is released at the end.
     #[cold]
-    fn end_turn(&self, turns: &Turns) {
+    #[inline(never)]
+    fn end_turn(&self, turns: MutexGuard<'_, Turns>) {
         self.holder.store(NOBODY, Ordering::Relaxed);
         if turns.in_a_row >= turns.needed && bias_is_possible() && place::of(turns.last).claim(turns.last) {
             self.owner.store(turns.last, Ordering::Relaxed);

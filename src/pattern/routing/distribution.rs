@@ -128,9 +128,6 @@ impl Distribution {
                 self.demote(at);
                 continue;
             }
-            if !more {
-                pipes.flush(pipe);
-            }
             at += 1;
         }
         drop(shares);
@@ -138,9 +135,10 @@ impl Distribution {
             let pipe = self.order.pipes[at];
             if !pipes.write(pipe, message) {
                 self.demote(at);
-            } else if !more {
-                pipes.flush(pipe);
             }
+        }
+        if !more {
+            pipes.flush_all(&self.order.pipes[..self.matching]);
         }
         *message = Message::new();
     }

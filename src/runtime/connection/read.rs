@@ -164,12 +164,12 @@ impl ReadHalf {
         if !in_place {
             self.buffer.filled(count);
         } else if let ReadStage::Open { decoder, outbound, replies } = &mut self.stage
-            && let Some(message) = decoder.filled(count)?
+            && let Some(mut message) = decoder.filled(count)?
             && !connection.is_deaf()
         {
             check_reply(replies, &message)?;
             *budget = budget.saturating_sub(1);
-            deliver(connection, outbound, message);
+            deliver(connection, outbound, &mut message);
         }
         Ok(Ok(()))
     }
@@ -289,7 +289,7 @@ impl ReadHalf {
                     if CHECK {
                         check_reply(replies, &self.message)?;
                     }
-                    deliver(connection, outbound, self.message.take());
+                    deliver(connection, outbound, &mut self.message);
                 }
                 Progress::Need => {}
                 Progress::Body => self.large = true,
@@ -331,17 +331,18 @@ fn check_reply(replies: &mut Option<ReplyFrames>, message: &Message) -> Result<(
 }
 
 #[inline]
-fn deliver(connection: &Connection, outbound: &mut Outbound, message: Message) {
+fn deliver(connection: &Connection, outbound: &mut Outbound, message: &mut Message) {
     match message.kind() {
         Kind::Ping if connection.may_answer() => {
+            let message = message.take();
             connection.link.post(|session| IoCommand::Heartbeat { session, message });
         }
         Kind::Close => {
-            let token = connection.token;
+            let (token, message) = (connection.token, message.take());
             connection.link.post(|session| IoCommand::PeerCloses { session, connection: token, message });
         }
         // That a PONG has come is seen by `heard`.
         Kind::Ping | Kind::Pong => {}
-        _ => outbound.push(message),
+        _ => outbound.push_from(message),
     }
 }
