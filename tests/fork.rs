@@ -2,11 +2,13 @@
 //! test closes meanwhile stays open there, and its peer isn't told.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use support::{Context, PATIENCE};
 use zmq::ffi::constants::{ETERM as TERMINATED, *};
 use zmq::sys::fork::{self, ForkLock};
+use zmq::sys::helpers;
 
 #[path = "sockets/support.rs"]
 mod support;
@@ -141,4 +143,32 @@ fn a_child_finds_the_lock_free_and_its_value_whole() {
     }
     STOP.store(true, Ordering::Relaxed);
     busy.join().expect("no panic");
+}
+
+#[test]
+fn a_child_has_helpers_of_its_own() {
+    let (hold, held) = mpsc::channel::<()>();
+    let (begun, begins) = mpsc::channel();
+    helpers::submit(Box::new(move || {
+        begun.send(()).unwrap();
+        let _ = held.recv();
+    }))
+    .unwrap();
+    begins.recv().unwrap();
+    // SAFETY: the child makes a thread and waits for it, and ends. If it got stuck, SIGALRM would end it.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // SAFETY: async-signal-safe.
+        unsafe { libc::alarm(20) };
+        let (done, result) = mpsc::channel();
+        let submitted = helpers::submit(Box::new(move || done.send(()).unwrap()));
+        let done = submitted.is_ok() && result.recv().is_ok();
+        // SAFETY: ends the child at once.
+        unsafe { libc::_exit(done.into()) };
+    }
+    let mut status = 0;
+    // SAFETY: the child was just made, and `status` can be written.
+    assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+    assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 1);
+    drop(hold);
 }

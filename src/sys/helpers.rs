@@ -4,7 +4,7 @@
 //! wait for them: what they work on knows by itself when nobody wants it any more.
 
 use super::fork::{self, ForkLock};
-use super::thread::{self, SignalGuard};
+use super::thread::{self, Thread};
 use crate::error::Result;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -40,8 +40,7 @@ pub fn submit(job: Job) -> Result<()> {
     }
     pool.threads += 1;
     drop(pool);
-    let _guard = SignalGuard::block_all();
-    let Err(error) = std::thread::Builder::new().spawn(work) else { return Ok(()) };
+    let Err(error) = Thread::spawn(work) else { return Ok(()) };
     let mut pool = POOL.lock();
     pool.threads -= 1;
     if pool.threads > 0 {
@@ -50,7 +49,7 @@ pub fn submit(job: Job) -> Result<()> {
     let jobs = std::mem::take(&mut pool.jobs);
     drop(pool);
     drop(jobs);
-    Err(error.into())
+    Err(error)
 }
 
 fn work() {
@@ -87,33 +86,5 @@ mod tests {
         let mut numbers: Vec<_> = results.iter().collect();
         numbers.sort_unstable();
         assert_eq!(numbers, (0..100).filter(|number| number % 10 != 3).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn a_child_has_threads_of_its_own() {
-        let (hold, held) = mpsc::channel::<()>();
-        let (begun, begins) = mpsc::channel();
-        submit(Box::new(move || {
-            begun.send(()).unwrap();
-            let _ = held.recv();
-        }))
-        .unwrap();
-        begins.recv().unwrap();
-        // SAFETY: the child makes a thread and waits for it, and ends. If it got stuck, SIGALRM would end it.
-        let child = unsafe { libc::fork() };
-        if child == 0 {
-            // SAFETY: async-signal-safe.
-            unsafe { libc::alarm(20) };
-            let (done, result) = mpsc::channel();
-            let submitted = submit(Box::new(move || done.send(()).unwrap()));
-            let done = submitted.is_ok() && result.recv().is_ok();
-            // SAFETY: ends the child at once.
-            unsafe { libc::_exit(done.into()) };
-        }
-        let mut status = 0;
-        // SAFETY: the child was just made, and `status` can be written.
-        assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
-        assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 1);
-        drop(hold);
     }
 }
