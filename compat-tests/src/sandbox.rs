@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::corpora;
 use crate::unity::End;
+use crate::vendor::package_dir;
 
 /// What is to be run.
 pub struct Job<'a> {
@@ -21,6 +22,8 @@ pub struct Job<'a> {
     pub folder: &'a Path,
     /// A folder of fuzz inputs, offered where the program looks for its corpus.
     pub corpus: Option<PathBuf>,
+    /// It needs a KDC.
+    pub kdc: bool,
     /// Part of the name of the cases to run; `None` runs all.
     pub include: Option<&'a str>,
     /// Seconds until it is killed.
@@ -65,6 +68,11 @@ impl Network {
     }
 }
 
+/// Whether a KDC can be started: Debian's package krb5-kdc is there.
+pub fn has_kdc() -> bool {
+    ["krb5kdc", "kadmin.local"].iter().all(|program| Path::new("/usr/sbin").join(program).exists())
+}
+
 /// Whether the kernel has `AF_VSOCK`.
 pub fn has_vsock() -> bool {
     // SAFETY: it takes no pointers.
@@ -90,7 +98,13 @@ pub fn run(job: &Job, network: Network) -> io::Result<Finished> {
         std::os::unix::fs::symlink(corpus, folder.join(corpora::sought_by(&name.to_string_lossy())))?;
     }
     let (stdout, stderr) = (job.folder.join("stdout"), job.folder.join("stderr"));
-    let mut command = Command::new(job.program);
+    let mut command = if job.kdc {
+        let mut command = Command::new(package_dir().join("with-kdc.sh"));
+        command.arg(job.program);
+        command
+    } else {
+        Command::new(job.program)
+    };
     command
         .current_dir(&cwd)
         .env("LD_LIBRARY_PATH", job.library_dir)
@@ -284,6 +298,7 @@ mod tests {
             library_dir: Path::new("/nonexistent"),
             folder: &folder,
             corpus: None,
+            kdc: false,
             include: None,
             time_limit,
         };
