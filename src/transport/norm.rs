@@ -22,6 +22,10 @@ const SENDERS: usize = 64;
 const STREAMS: u16 = 1;
 /// How long a closed socket waits, after everything was sent, for receivers to say what they lack; nanoseconds.
 const REPAIR: u64 = 500_000_000;
+/// So often a stream may lead nowhere (a gap, no frame where one should begin) before it has to rest, for so many nanoseconds. `libnorm` can find the same beginning
+/// of a message, or the same gap, for ever.
+const PATIENCE: u32 = 16;
+const REST: u64 = 10_000_000;
 /// What goes before the first frame of a message.
 const FIRST: u8 = 0;
 /// The longest payload of a packet: of what a datagram over IPv4 holds, NORM's headers take less than 128 bytes.
@@ -106,7 +110,7 @@ fn begin(session: &mut Session, options: &Options, buffer: u32) -> Result<Vec<Ow
 
 /// The buffers of a sender that are accepted, in bytes; a receiver takes twice as much memory for each.
 fn accepted_buffer(own: u32) -> u32 {
-    own.saturating_mul(4).clamp(16 << 20, u32::MAX / 8)
+    own.saturating_mul(4).clamp(8 << 20, u32::MAX / 8)
 }
 
 /// `ZMQ_TOS`, with the bits that say "ECN-capable" if congestion is told by marks (RFC 3168).
@@ -158,6 +162,8 @@ struct Stream {
     in_step: bool,
     /// The mark of a first frame was read, and what follows it wasn't there.
     begun: bool,
+    /// How often it led nowhere since it has rested.
+    failures: u32,
 }
 
 /// How it stands with what was sent.
@@ -182,6 +188,9 @@ struct Norm {
     /// Those that may have something to be read, in turn.
     readable: VecDeque<u64>,
     gone: VecDeque<u64>,
+    /// Those that rest, and until when.
+    resting: Vec<u64>,
+    rest_until: u64,
     senders: HashSet<u32>,
     sent: Sent,
     /// A receiver was heard of.
@@ -199,6 +208,8 @@ impl Norm {
             streams: HashMap::new(),
             readable: VecDeque::new(),
             gone: VecDeque::new(),
+            resting: Vec::new(),
+            rest_until: 0,
             senders: HashSet::new(),
             sent: Sent::Done,
             has_receivers: false,
@@ -266,17 +277,24 @@ impl Norm {
             self.gone.push_back(number);
         }
         self.readable.retain(|&other| other != number);
+        self.resting.retain(|&other| other != number);
     }
 
     /// Goes forward to the first frame of a message, and behind its mark. False: none has come as yet.
     fn find_beginning(&mut self, number: u64) -> bool {
-        while self.session.seek(number) {
+        while self.streams.get(&number).is_some_and(|stream| stream.failures < PATIENCE)
+            && self.session.seek(number)
+        {
             let mut mark = [0];
             match self.session.read(number, &mut mark) {
                 Ok(1) if mark == [FIRST] => return true,
                 Ok(0) => return false,
                 // A later frame, or a gap: on to the next one.
-                Ok(_) | Err(()) => {}
+                Ok(_) | Err(()) => {
+                    if let Some(stream) = self.streams.get_mut(&number) {
+                        stream.failures += 1;
+                    }
+                }
             }
         }
         false
@@ -299,13 +317,18 @@ impl Multicast for Norm {
         {
             self.sent = Sent::Done;
         }
+        if self.rest_until <= now {
+            self.readable.extend(self.resting.drain(..));
+        }
     }
 
     fn due(&self) -> Option<u64> {
-        match self.sent {
+        let sent = match self.sent {
             Sent::Once { until } => Some(until),
             Sent::Waiting | Sent::Done => None,
-        }
+        };
+        let rested = (!self.resting.is_empty()).then_some(self.rest_until);
+        [sent, rested].into_iter().flatten().min()
     }
 
     fn send(&mut self, bytes: &[u8], begins: bool, _now: u64) -> usize {
@@ -332,18 +355,31 @@ impl Multicast for Norm {
         self.sent == Sent::Done
     }
 
-    fn receive(&mut self, buffer: &mut [u8], _now: u64) -> Option<Arrival> {
+    fn receive(&mut self, buffer: &mut [u8], now: u64) -> Option<Arrival> {
         if let Some(source) = self.gone.pop_front() {
             return Some(Arrival { source, what: Piece::Gone });
         }
         loop {
             // To the end of the queue: the others have their turn before the next piece of this one.
             let source = self.readable.pop_front()?;
-            let Some(in_step) = self.streams.get(&source).map(|stream| stream.in_step) else { continue };
+            let Some(stream) = self.streams.get_mut(&source) else { continue };
+            let in_step = stream.in_step;
+            if stream.failures >= PATIENCE {
+                stream.failures = 0;
+                if self.resting.is_empty() {
+                    self.rest_until = now + REST;
+                }
+                self.resting.push(source);
+                continue;
+            }
             let begins = in_step || self.find_beginning(source);
             let stream = self.streams.get_mut(&source)?;
             if !begins {
-                stream.queued = false;
+                if stream.failures < PATIENCE {
+                    stream.queued = false;
+                } else {
+                    self.readable.push_back(source);
+                }
                 continue;
             }
             if !std::mem::replace(&mut stream.in_step, true) {
@@ -363,6 +399,7 @@ impl Multicast for Norm {
                 }
                 Err(()) => {
                     (stream.in_step, stream.begun) = (false, false);
+                    stream.failures += 1;
                     self.readable.push_back(source);
                     return Some(Arrival { source, what: Piece::Gap });
                 }
@@ -373,6 +410,7 @@ impl Multicast for Norm {
     fn out_of_step(&mut self, source: u64) {
         if let Some(stream) = self.streams.get_mut(&source) {
             (stream.in_step, stream.begun) = (false, false);
+            stream.failures += 1;
         }
     }
 }
