@@ -10,7 +10,7 @@ export PREFIX DESTDIR LIBDIR INCLUDEDIR
 LIBRARY = target/release/libzmq.so
 STAGE = $(CURDIR)/target/stage
 
-.PHONY: all library demo stage test check bench compat-reference matrix readme reference install uninstall clean
+.PHONY: all library demo stage test test-vm check bench compat-reference matrix readme reference install uninstall clean
 
 all: library
 
@@ -37,6 +37,11 @@ demo: stage reference
 test: library
 	@scripts/deps.sh c upstream peers proxies kerberos network browser
 	@scripts/test.sh
+
+# What needs a kernel with TIPC and AF_VSOCK's loopback, in an emulated machine that has one.
+test-vm: library
+	@scripts/deps.sh c upstream vm
+	@scripts/test-vm.sh
 
 # The documentation is that for contributors, with private items, so links to them lead somewhere.
 check:

@@ -11,6 +11,7 @@
 #   kerberos the KDC that tests start, and its programs
 #   browser  the browser that tests talk to
 #   programs what scripts/test-programs.sh runs on the library
+#   vm       the emulator, and what is in the machine that it emulates
 #   network  what makes network namespaces and the interfaces in them
 set -euo pipefail
 
@@ -61,6 +62,10 @@ for what in "$@"; do
             need python3-gevent /usr/bin/python3 -c 'import gevent'
             need libczmq-dev test -f /usr/include/czmq.h
             need cppzmq-dev test -f /usr/include/zmq_addon.hpp
+            ;;
+        vm)
+            need qemu-system-x86 command -v qemu-system-x86_64
+            need busybox-static command -v busybox
             ;;
         network)
             need iproute2 command -v ip

@@ -39,7 +39,7 @@ mkdir -p docs
 # The page has two parts: upstream's test programs, and the matrix. What wasn't made anew is kept.
 {
     if [ -f $report ]; then
-        awk -v style=page -f scripts/compatibility.awk $report
+        awk -v style=page -v vm=compat-tests/target/vm/cases -f scripts/compatibility.awk $report
     elif [ -f $compatibility ]; then
         sed '/^## What there is$/,$d' $compatibility | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}'
     fi

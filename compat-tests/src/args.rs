@@ -25,6 +25,10 @@ pub enum Action {
     Matrix,
     /// Ask one library for one thing (`matrix` starts these).
     Probe,
+    /// Compile the programs that `make test-vm` runs in a machine of its own, and print where they are.
+    VmPrograms,
+    /// Judge what that machine wrote to its console.
+    VmJudge,
 }
 
 /// The command line.
@@ -46,7 +50,7 @@ pub struct Args {
     pub include: Option<PathBuf>,
     /// Keep the machine's processors busy meanwhile.
     pub load: bool,
-    /// What to ask for: its kind and name.
+    /// What to ask for: its kind and name. Or the file to judge.
     pub asked: Vec<String>,
     /// Give a program that goes wrong no second chance.
     pub once: bool,
@@ -94,6 +98,8 @@ impl Args {
             Some("record-corpora") => Action::RecordCorpora,
             Some("matrix") => Action::Matrix,
             Some("probe") => Action::Probe,
+            Some("vm-programs") => Action::VmPrograms,
+            Some("vm-judge") => Action::VmJudge,
             _ => return Err(USAGE.to_owned()),
         };
         let mut parsed = Args {
@@ -119,7 +125,9 @@ impl Args {
                 "--include" => parsed.include = Some(value()?.into()),
                 "--load" => parsed.load = true,
                 "--once" => parsed.once = true,
-                _ if action == Action::Probe && !arg.starts_with("--") => parsed.asked.push(arg),
+                _ if matches!(action, Action::Probe | Action::VmJudge) && !arg.starts_with("--") => {
+                    parsed.asked.push(arg);
+                }
                 _ => return Err(format!("unknown option {arg}\n\n{USAGE}")),
             }
         }

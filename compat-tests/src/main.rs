@@ -14,6 +14,7 @@ mod corpora;
 mod library;
 mod lists;
 mod load;
+mod machine;
 mod matrix;
 mod progress;
 mod reference;
@@ -48,6 +49,11 @@ fn main() -> ExitCode {
         Action::RecordCorpora => record_corpora().map(|()| true),
         Action::Matrix => matrix(&args),
         Action::Probe => probe(&args).map(|()| true),
+        Action::VmPrograms => vm_programs(&args).map(|()| true),
+        Action::VmJudge => match args.asked.as_slice() {
+            [log] => machine::judge_console(Path::new(log)),
+            _ => Err(args::USAGE.to_owned()),
+        },
     });
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -122,6 +128,21 @@ fn probe(args: &Args) -> Result<(), String> {
     match matrix::probe(library, kind, name) {
         Ok(what) => println!("yes: {what}"),
         Err(why) => println!("no: {why}"),
+    }
+    Ok(())
+}
+
+/// One line for each: its name, where it is, and which of its cases are wanted. The first one says where the library is.
+fn vm_programs(args: &Args) -> Result<(), String> {
+    let vendor = vendor::locate()?;
+    let library = our_library(args)?;
+    let include = args.include.clone().or(library.include.clone());
+    let library = Library { include, ..library };
+    println!("library {}", library.dir.join("libzmq.so.5").display());
+    let wanted = machine::programs(&Cases::load()?);
+    let compiled = compile(&vendor, &library, wanted.iter().map(|(name, _)| name.clone()).collect())?;
+    for ((name, part), (_, program)) in wanted.iter().zip(compiled) {
+        println!("{name} {} {part}", program?.display());
     }
     Ok(())
 }

@@ -77,8 +77,8 @@ impl Connector {
                 Target::WebSocket(host_and_port.to_owned(), Arc::new(websocket))
             }
             Scheme::Tipc => {
-                let parsed = tipc::parse_to_connect(address)?;
-                endpoint = tipc::endpoint(parsed);
+                let (parsed, name) = tipc::parse_to_connect(address)?;
+                endpoint = name;
                 Target::Tipc(parsed.into())
             }
             Scheme::Vsock | Scheme::Vmci => {

@@ -35,7 +35,7 @@ pub(super) fn parse(address: &str) -> Result<Parsed> {
     if address.starts_with("<*>") {
         return Ok(Parsed::Any);
     }
-    // Without a domain, one in which nothing but a cluster of the old kind of addresses would be found first.
+    // What upstream makes of none.
     let mut domain = node([1, 0, 0]);
     if let Some(at) = address.find('@') {
         let (count, numbers, rest) = scan(&address[at..], "@..");
@@ -93,14 +93,19 @@ pub(super) fn endpoint(address: Address) -> String {
     }
 }
 
-/// What an address to connect to means.
+/// What an address to connect to means, and the endpoint. A service without a domain is looked for everywhere, though that isn't what the
+/// endpoint says: upstream looks for it in 1.0.0, where kernels since 4.17 don't find it.
 ///
 /// Errors: `EINVAL`, also for `<*>`.
-pub(super) fn parse_to_connect(address: &str) -> Result<Address> {
-    match parse(address)? {
-        Parsed::At(address) => Ok(address),
-        Parsed::Any => Err(Error::Invalid),
+pub(super) fn parse_to_connect(address: &str) -> Result<(Address, String)> {
+    let Parsed::At(mut parsed) = parse(address)? else { return Err(Error::Invalid) };
+    let endpoint = endpoint(parsed);
+    if let Address::Service { domain, .. } = &mut parsed
+        && !address.contains('@')
+    {
+        *domain = 0;
     }
+    Ok((parsed, endpoint))
 }
 
 /// A new socket.

@@ -27,6 +27,8 @@ const PACKAGES: [&str; 13] = [
 
 /// One of them.
 pub struct Asked {
+    /// `ours`, `debian` or `reference`.
+    pub role: &'static str,
     /// The heading of its column.
     pub title: String,
     /// The library.
@@ -38,6 +40,7 @@ pub struct Asked {
 /// Ours first, the reference last. Debian's is left out, with a word, where it can't be had.
 pub fn all(ours: &Library, reference: &Library) -> Result<Vec<Asked>, String> {
     let column = |title: &str, library: &Library| Asked {
+        role: library.role,
         title: title.to_owned(),
         file: library.dir.join("libzmq.so.5"),
         path: None,
@@ -69,6 +72,7 @@ pub fn debian() -> Result<Asked, String> {
     }
     let lib = find().ok_or("its package has no libzmq.so.5")?;
     Ok(Asked {
+        role: "debian",
         title: format!("{}, Debian's", version(&folder)?),
         file: lib.join("libzmq.so.5"),
         path: Some(search_path(&root, &lib)),

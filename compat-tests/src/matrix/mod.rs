@@ -14,6 +14,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::library::Library;
+use crate::machine;
 use crate::progress::Progress;
 use crate::vendor::package_dir;
 use libraries::Asked;
@@ -203,7 +204,13 @@ fn ask(asked: &Asked, kind: &str, name: &str) -> Answer {
             (None, _) => Answer::No("the process dies".to_owned()),
         })
     };
-    run().unwrap_or_else(|error| Answer::No(error.to_string()))
+    let answer = run().unwrap_or_else(|error| Answer::No(error.to_string()));
+    if answer.is_there() {
+        return answer;
+    }
+    // What this machine lacks, another one may have had.
+    machine::answer(asked.role, kind, name)
+        .map_or(answer, |what| Answer::Yes(format!("{what} (`make test-vm`)")))
 }
 
 #[cfg(test)]

@@ -259,7 +259,7 @@ impl Library {
     fn transport(&self, name: &str) -> Answer {
         let (_, endpoint) = items::TRANSPORTS.iter().find(|(n, _)| *n == name).ok_or("no such transport")?;
         match name {
-            "tcp" | "ipc" | "inproc" | "ws" => {
+            "tcp" | "ipc" | "inproc" | "ws" | "tipc" | "vsock" | "vmci" => {
                 let (one, other) = self.connected(PAIR, PAIR, endpoint)?;
                 self.send(other, b"message", 0)?;
                 if self.recv(one, 0)? != b"message" {

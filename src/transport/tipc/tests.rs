@@ -150,13 +150,24 @@ const REFUSED: &[&str] = &[
 #[test]
 fn addresses_mean_what_they_mean_upstream() {
     for (address, expected) in MEANT {
-        let found = parse_to_connect(address).map(endpoint);
+        let found = parse_to_connect(address).map(|(_, endpoint)| endpoint);
         assert_eq!(found.as_deref(), Ok(format!("tipc://{expected}").as_str()), "{address}");
     }
     for address in REFUSED {
         assert_eq!(parse_to_connect(address), Err(Error::Invalid), "{address}");
         assert_eq!(parse(address), Err(Error::Invalid), "{address}");
     }
+}
+
+#[test]
+fn without_a_domain_a_service_is_looked_for_everywhere() {
+    let domain = |address| match parse_to_connect(address) {
+        Ok((Address::Service { domain, .. }, _)) => Some(domain),
+        _ => None,
+    };
+    assert_eq!(domain("{5560,1}"), Some(0));
+    assert_eq!(domain("{5560,1}@0.0.0"), Some(0));
+    assert_eq!(domain("{5560,1}@1.2.3"), Some(0x0100_2003));
 }
 
 #[test]
