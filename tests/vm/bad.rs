@@ -65,7 +65,7 @@ fn wrong_bytes_cost_a_connection_and_nothing_else() {
             [greeting(), frame(4, b"\x05HELLO")].concat(),
             [greeting(), ready("NONSENSE")].concat(),
             [greeting(), ready("PUB")].concat(),
-            [greeting(), ready("PUSH"), frame(0xf8, b"flags")].concat(),
+            [greeting(), frame(0, b"a message in the place of READY")].concat(),
             too_long,
         ] {
             let stream = dial(&endpoint);
