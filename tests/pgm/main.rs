@@ -6,6 +6,8 @@ mod endpoints;
 mod hostile;
 #[path = "../sockets/machines.rs"]
 mod machines;
+#[path = "../sockets/reaching.rs"]
+mod reaching;
 mod relay;
 #[path = "../sockets/support.rs"]
 mod support;
@@ -13,28 +15,13 @@ mod traffic;
 
 use std::time::{Duration, Instant};
 
-use machines::{Namespace, address, in_namespaces};
-use relay::Relay;
+use machines::Namespace;
+use relay::over_a_lossy_cable;
 use support::{Context, Socket};
 use zmq::ffi::constants::*;
 
 /// kbit/s
 const RATE: i32 = 50_000;
-
-/// Two namespaces with 10.77.0.1 on `one` and 10.77.0.2 on `two`, and between them a cable that loses so many of a thousand packets.
-fn over_a_lossy_cable(test: &str, lost: u32, scene: impl FnOnce(&Namespace, &Namespace, &Relay)) {
-    in_namespaces(test, |[here, there, between]| {
-        here.ip(&format!("link add one type veth peer name left netns {}", between.id));
-        there.ip(&format!("link add two type veth peer name right netns {}", between.id));
-        for interface in ["left", "right"] {
-            between.ip(&format!("link set dev {interface} up"));
-        }
-        address(here, "one", 1);
-        address(there, "two", 2);
-        let relay = between.run(move || Relay::new(["left", "right"], lost, 42));
-        scene(here, there, &relay);
-    });
-}
 
 /// A socket with a high rate, and marks that nothing reaches.
 fn socket(context: &Context, kind: i32) -> Socket {

@@ -1,6 +1,7 @@
 //! A cable that loses packets: it joins two interfaces of a namespace, and takes from one to the other what comes, but for some.
 
 use crate::dice::Dice;
+use crate::machines::{Namespace, address, in_namespaces};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
@@ -55,9 +56,18 @@ fn check(result: i32) -> io::Result<i32> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
+fn index_of(interface: &str) -> io::Result<i32> {
+    let name = std::ffi::CString::new(interface)?;
+    // SAFETY: a C string.
+    match unsafe { libc::if_nametoindex(name.as_ptr()) } {
+        0 => Err(io::Error::last_os_error()),
+        index => Ok(index as i32),
+    }
+}
+
 /// A socket that sees and sends all packets of an interface, for whomever they are.
 fn open(interface: &str) -> io::Result<OwnedFd> {
-    let index = nix::net::if_::if_nametoindex(interface)? as i32;
+    let index = index_of(interface)?;
     let protocol = (libc::ETH_P_ALL as u16).to_be();
     // SAFETY: they take numbers, and structs that live for the calls, whose sizes are stated.
     unsafe {
@@ -157,4 +167,19 @@ fn forgive_checksum(frame: &mut [u8]) {
     {
         sum.fill(0);
     }
+}
+
+/// Two namespaces with 10.77.0.1 on `one` and 10.77.0.2 on `two`, and between them a cable that loses so many of a thousand packets.
+pub fn over_a_lossy_cable(test: &str, lost: u32, scene: impl FnOnce(&Namespace, &Namespace, &Relay)) {
+    in_namespaces(test, |[here, there, between]| {
+        here.ip(&format!("link add one type veth peer name left netns {}", between.id));
+        there.ip(&format!("link add two type veth peer name right netns {}", between.id));
+        for interface in ["left", "right"] {
+            between.ip(&format!("link set dev {interface} up"));
+        }
+        address(here, "one", 1);
+        address(there, "two", 2);
+        let relay = between.run(move || Relay::new(["left", "right"], lost, 42));
+        scene(here, there, &relay);
+    });
 }

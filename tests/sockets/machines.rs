@@ -8,8 +8,6 @@ use std::process::Command;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
-use crate::support::Socket;
-
 /// Set in the second run.
 const INSIDE: &str = "FERROZMQ_INSIDE_NAMESPACE";
 
@@ -62,27 +60,6 @@ impl Namespace {
                 .unwrap_or_else(|error| panic!("ip, of the package iproute2: {error}"));
             assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
         });
-    }
-
-    pub fn bind(&self, socket: &Socket, endpoint: &str) -> Result<i32, i32> {
-        self.with(socket, endpoint, Socket::bind)
-    }
-
-    pub fn connect(&self, socket: &Socket, endpoint: &str) -> Result<i32, i32> {
-        self.with(socket, endpoint, Socket::connect)
-    }
-
-    fn with(
-        &self,
-        socket: &Socket,
-        endpoint: &str,
-        call: fn(&Socket, &str) -> Result<i32, i32>,
-    ) -> Result<i32, i32> {
-        let (socket, endpoint) = (std::ptr::from_ref(socket) as usize, endpoint.to_owned());
-        self.run(move || {
-            // SAFETY: the caller has the socket, and waits.
-            call(unsafe { &*(socket as *const Socket) }, &endpoint)
-        })
     }
 }
 

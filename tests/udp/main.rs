@@ -9,6 +9,8 @@ mod grouped;
 mod machines;
 mod multicast;
 mod namespaces;
+#[path = "../sockets/reaching.rs"]
+mod reaching;
 mod sending;
 #[path = "../sockets/support.rs"]
 mod support;
