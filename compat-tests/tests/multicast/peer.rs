@@ -28,7 +28,7 @@ const SIZES: [usize; 10] = [0, 1, 100, 253, 254, 255, 1447, 1448, 3000, 20_000];
 
 /// The parts of a message.
 fn parts(number: usize) -> Vec<Vec<u8>> {
-    let count = 1 + usize::from(number % 5 == 0) * 2;
+    let count = 1 + usize::from(number.is_multiple_of(5)) * 2;
     (0..count)
         .map(|part| {
             let mut body = format!("{number}/{part} ").into_bytes();
