@@ -302,7 +302,8 @@ fn other_mechanisms_stay_out() {
     let world = World::new();
     let null = world.context.socket(ZMQ_DEALER);
     null.connect(&world.endpoint).unwrap();
-    null.send(b"nobody").unwrap();
+    // The connection may have come to its end already.
+    let _ = null.try_send(b"nobody");
     world.expect_failure(ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL, MISMATCH);
     world.watch.wait_for(ZMQ_EVENT_DISCONNECTED);
     // ZMTP 1.0 and 2.0 have no mechanisms.
@@ -321,7 +322,7 @@ fn peers_that_say_nothing() {
     });
     let mut peer = dial(&world.endpoint);
     say(&mut peer, &greeting());
-    world.expect_failure(ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL, libc::ETIMEDOUT as u64);
+    world.expect_failure(ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL, libc::EAGAIN as u64);
     assert!(is_closed(&mut peer));
     world.assert_unharmed();
 }
