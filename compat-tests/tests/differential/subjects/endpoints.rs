@@ -68,7 +68,7 @@ const PORTS: [&str; 22] = [
     "::5555",
 ];
 
-const OTHERS: [&str; 64] = [
+const OTHERS: [&str; 62] = [
     "",
     ":",
     "/",
