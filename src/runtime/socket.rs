@@ -401,14 +401,35 @@ impl Socket {
     pub fn set_may_wait(&mut self, may_wait: bool) {
         let strict = !may_wait || self.options.sndtimeo == 0;
         self.pipes.set_strict(strict && self.refuses());
+        if self.pipes.has_held() {
+            self.look_for_room_in_time();
+        }
     }
 
     /// Whether a message that there is no room for is refused, and not dropped.
     fn refuses(&self) -> bool {
         match self.kind {
-            SocketType::Pub | SocketType::XPub | SocketType::Radio | SocketType::Rep => false,
+            SocketType::Push
+            | SocketType::Dealer
+            | SocketType::Pair
+            | SocketType::Req
+            | SocketType::Stream
+            | SocketType::Client
+            | SocketType::Server
+            | SocketType::Peer
+            | SocketType::Channel
+            | SocketType::Scatter
+            | SocketType::Dgram => true,
             SocketType::Router => self.options.router_mandatory,
-            _ => true,
+            _ => false,
+        }
+    }
+
+    /// Some peers are left out although they may have room, while others take what is sent, so that nobody is told that there is no room.
+    #[cold]
+    fn look_for_room_in_time(&mut self) {
+        if !self.pipes.is_strict() || time::monotonic_ns().saturating_sub(self.burst) >= BURST {
+            self.look_for_room();
         }
     }
 

@@ -105,6 +105,87 @@ fn a_sender_that_never_waits_reaches_its_mark_however_slow_it_is() {
     }
 }
 
+/// A sender may be told that a message has gone, and mustn't lose one peer for that: here another one takes everything at any time.
+#[test]
+fn a_peer_at_its_mark_gets_its_share_again_though_others_never_are() {
+    let context = Context::new();
+    let (push, slow, fast) = (context.socket(ZMQ_PUSH), context.socket(ZMQ_PULL), context.socket(ZMQ_PULL));
+    push.set(ZMQ_SNDHWM, 10).unwrap();
+    fast.set(ZMQ_RCVHWM, 0).unwrap();
+    let endpoint = push.bind_tcp();
+    slow.connect(&endpoint).unwrap();
+    push.send(b"x").unwrap();
+    slow.recv().unwrap();
+    push.bind("inproc://fast").unwrap();
+    fast.connect("inproc://fast").unwrap();
+    let mut received = 0;
+    crate::support::eventually("ten times the mark", || {
+        for _ in 0..100 {
+            push.try_send(b"x").unwrap();
+        }
+        received += std::iter::from_fn(|| slow.try_recv().ok()).count();
+        while fast.try_recv().is_ok() {}
+        received >= 100
+    });
+}
+
+#[test]
+fn a_peer_at_its_mark_gets_its_share_again_when_the_sender_may_wait() {
+    const MARK: usize = 10;
+    let context = Context::new();
+    let (push, first, second) =
+        (context.socket(ZMQ_PUSH), context.socket(ZMQ_PULL), context.socket(ZMQ_PULL));
+    push.set(ZMQ_SNDHWM, MARK as i32).unwrap();
+    let endpoint = push.bind_tcp();
+    first.connect(&endpoint).unwrap();
+    for _ in 0..MARK / 2 {
+        push.send(b"x").unwrap();
+        first.recv().unwrap();
+    }
+    second.connect(&endpoint).unwrap();
+    let mut received = [0; 2];
+    let mut drain = || {
+        received[0] += std::iter::from_fn(|| first.try_recv().ok()).count();
+        received[1] += std::iter::from_fn(|| second.try_recv().ok()).count();
+        received
+    };
+    crate::support::eventually("the second one", || {
+        push.send(b"x").unwrap();
+        drain()[1] > 0
+    });
+    // One of the two is at its mark before the other, and left out from here on.
+    for _ in 0..MARK {
+        push.try_send(b"x").unwrap();
+    }
+    let before = drain();
+    crate::support::eventually("ten times the mark", || {
+        push.send(b"x").unwrap();
+        let now = drain();
+        (0..2).all(|peer| now[peer] > before[peer] + 10 * MARK)
+    });
+}
+
+/// A full publisher misses subscriptions, but it isn't full because somebody has subscribed often.
+#[test]
+fn subscriptions_sent_without_waiting_arrive_however_many() {
+    let context = Context::new();
+    let (xpub, xsub, sub) = (context.socket(ZMQ_XPUB), context.socket(ZMQ_XSUB), context.socket(ZMQ_SUB));
+    let endpoint = xpub.bind_tcp();
+    for subscriber in [&xsub, &sub] {
+        subscriber.set(ZMQ_SNDHWM, 4).unwrap();
+        subscriber.connect(&endpoint).unwrap();
+    }
+    for topic in 0..50_u8 {
+        xsub.try_send(&[1, 0, topic]).unwrap();
+        assert_eq!(xpub.recv().unwrap(), [1, 0, topic]);
+    }
+    assert_eq!(sub.try_send(b"x"), Err(libc::ENOTSUP));
+    for topic in 0..50_u8 {
+        sub.set_bytes(ZMQ_SUBSCRIBE, &[1, topic]).unwrap();
+        assert_eq!(xpub.recv().unwrap(), [1, 1, topic]);
+    }
+}
+
 #[test]
 fn what_was_sent_just_before_the_end_arrives() {
     let receiver = Context::new();
