@@ -70,6 +70,7 @@ readme:
 
 # QUICK=1, FILTER=text, RUNS=n, OURS=file: see benches/run.sh.
 bench: reference $(if $(OURS),,library)
+	@scripts/deps.sh network
 	@benches/run.sh
 
 install: $(LIBRARY)

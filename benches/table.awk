@@ -32,7 +32,7 @@ function median(values, who, key,    i, j, n, list, held) {
 
 function show(x, key) {
     if (x == "") return "-"
-    if (unit[key] == "B/s") return sprintf("%.2f GB/s", x * size[key] / 1e9)
+    if (unit[key] == "B/s") return x * size[key] < 1e8 ? sprintf("%.1f MB/s", x * size[key] / 1e6) : sprintf("%.2f GB/s", x * size[key] / 1e9)
     if (unit[key] == "msg/s" || unit[key] == "deliv/s") return x >= 1e6 ? sprintf("%.2f M/s", x / 1e6) : sprintf("%.0f k/s", x / 1e3)
     if (unit[key] == "B") return sprintf("%.1f KiB", x / 1024)
     return sprintf(x < 100 ? "%.1f µs" : "%.0f µs", x)
