@@ -1,5 +1,5 @@
-//! pgm and epgm: our library and Debian's, which has OpenPGM, in two network namespaces, with a cable between them that loses one packet in twenty.
-//! Either publishes to the other, and every message has to arrive, in its order.
+//! pgm, epgm and norm: our library and Debian's, which has OpenPGM and NORM, in two network namespaces, with a cable between them that loses one packet in twenty
+//! (and, for norm, with one that loses none). Either publishes to the other, and every message has to arrive, in its order.
 //!
 //! `cargo test --test multicast -- [TEXT]...` runs the scenarios whose name contains one of the texts. `MULTICAST_OURS=FILE` takes that library in the
 //! place of ours.
@@ -44,12 +44,17 @@ struct Scenario {
     scheme: &'static str,
     kinds: [i32; 2],
     libraries: [Library; 2],
+    /// Of a thousand packets, so many are lost.
+    lost: u32,
+    load: &'static str,
 }
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [PEER, library, kind, endpoint] => peer::run(Path::new(library), kind, endpoint).map(|()| true),
+        [PEER, library, kind, endpoint, load] => {
+            peer::run(Path::new(library), kind, endpoint, load).map(|()| true)
+        }
         _ => drive(&args),
     };
     match outcome {
@@ -80,9 +85,9 @@ fn drive(args: &[String]) -> Result<bool, String> {
         count += 1;
         let mut outcome = Ok(());
         let run = std::panic::AssertUnwindSafe(|| {
-            relay::over_a_lossy_cable(&scenario.name, LOST, |here, there, relay| {
+            relay::over_a_lossy_cable(&scenario.name, scenario.lost, |here, there, relay| {
                 outcome = scenario.run(here, there).and_then(|()| match relay.dropped() {
-                    0 => Err("no packet was lost on the way".to_owned()),
+                    0 if scenario.lost > 0 => Err("no packet was lost on the way".to_owned()),
                     _ => Ok(()),
                 });
             });
@@ -110,8 +115,16 @@ fn scenarios() -> Result<Vec<Scenario>, String> {
             for libraries in [[ours.clone(), debian.clone()], [debian.clone(), ours.clone()]] {
                 let [publisher, subscriber] = [libraries[0].name, libraries[1].name];
                 let name = format!("{scheme}-{types}-{publisher}-to-{subscriber}");
-                all.push(Scenario { name, scheme, kinds, libraries });
+                all.push(Scenario { name, scheme, kinds, libraries, lost: LOST, load: "pgm" });
             }
+        }
+    }
+    for (cable, lost) in [("whole", 0), ("lossy", LOST)] {
+        for (load, libraries) in [("norm", [&ours, &debian]), ("norm-short", [&debian, &ours])] {
+            let [publisher, subscriber] = libraries.map(|library| library.name);
+            let name = format!("norm-{cable}-{publisher}-to-{subscriber}");
+            let libraries = libraries.map(Library::clone);
+            all.push(Scenario { name, scheme: "norm", kinds: [PUB, SUB], libraries, lost, load });
         }
     }
     Ok(all)
@@ -156,10 +169,16 @@ fn debian() -> Result<Library, String> {
 
 impl Scenario {
     fn run(&self, here: &Namespace, there: &Namespace) -> Result<(), String> {
-        // By addresses: OpenPGM doesn't find the name of an interface that has several.
-        let endpoint = |own: &str| format!("{}://{own};239.77.9.1:5900", self.scheme);
-        let mut subscriber = Peer::start(there, &self.libraries[1], self.kinds[1], endpoint("10.77.0.2"))?;
-        let mut publisher = Peer::start(here, &self.libraries[0], self.kinds[0], endpoint("10.77.0.1"))?;
+        let endpoint = |node: u32, interface: &str| match self.scheme {
+            "norm" => format!("norm://{node},{interface};239.77.9.1:5900"),
+            // By addresses: OpenPGM doesn't find the name of an interface that has several.
+            scheme => format!("{scheme}://10.77.0.{node};239.77.9.1:5900"),
+        };
+        let start = |space, at: usize, endpoint| {
+            Peer::start(space, &self.libraries[at], self.kinds[at], endpoint, self.load)
+        };
+        let mut subscriber = start(there, 1, endpoint(2, "two"))?;
+        let mut publisher = start(here, 0, endpoint(1, "one"))?;
         subscriber.expect("heard")?;
         publisher.tell("go")?;
         subscriber.expect("all")?;
@@ -177,10 +196,16 @@ struct Peer {
 }
 
 impl Peer {
-    fn start(namespace: &Namespace, library: &Library, kind: i32, endpoint: String) -> Result<Self, String> {
+    fn start(
+        namespace: &Namespace,
+        library: &Library,
+        kind: i32,
+        endpoint: String,
+        load: &str,
+    ) -> Result<Self, String> {
         let program = std::env::current_exe().map_err(|e| e.to_string())?;
         let mut command = Command::new(program);
-        command.arg(PEER).arg(&library.file).arg(kind.to_string()).arg(endpoint);
+        command.arg(PEER).arg(&library.file).arg(kind.to_string()).arg(endpoint).arg(load);
         command.env("LD_LIBRARY_PATH", &library.path).stdin(Stdio::piped()).stdout(Stdio::piped());
         // The child is in the namespace of the thread that starts it.
         let mut child = namespace.run(move || command.spawn()).map_err(|e| e.to_string())?;
