@@ -12,7 +12,7 @@ HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 # What runs many threads, what reaches into memory, and what hears bad peers. Not those programs that look at text or symbols, run other
 # processes (browsers), or count memory.
 THREADED = --lib --test stress --test sockets --test fork --test polling --test sessions --test misuse --test bad_input --test security \
-	--test udp --test websocket --test wss --test socks
+	--test udp --test websocket --test wss --test socks --test gssapi --test norm --test pgm
 # A few at a time: instrumented code is slow, and handshakes have their time.
 FEW = -- --test-threads=3
 

@@ -4,7 +4,7 @@
 //! a lock that is made there works whatever the others were doing. (`parking_lot` keeps those who wait in a table that all locks
 //! share. A child inherits it in the middle of a change, or with links into the stacks of threads that it doesn't have.)
 
-use std::sync::{PoisonError, TryLockError};
+use std::sync::TryLockError;
 
 pub use std::sync::MutexGuard;
 
@@ -22,7 +22,7 @@ impl<T> Mutex<T> {
     #[cfg(not(tsan))]
     #[inline]
     pub fn lock(&self) -> MutexGuard<'_, T> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Who has to wait gets the lock within std, which ThreadSanitizer can't see into; who tries gets it here.

@@ -43,9 +43,10 @@ fn main() -> ExitCode {
         case.2();
         return ExitCode::SUCCESS;
     }
+    let (filters, skipped) = selection(&arguments);
     let wanted = |name: &str| {
-        let mut filters = arguments.iter().filter(|argument| !argument.starts_with('-')).peekable();
-        filters.peek().is_none() || filters.any(|filter| name.contains(filter.as_str()))
+        let named = |filters: &[&str]| filters.iter().any(|filter| name.contains(filter));
+        (filters.is_empty() || named(&filters)) && !named(&skipped)
     };
     let cases: Vec<Case> = cases().into_iter().filter(|(name, ..)| wanted(name)).collect();
     if cases.is_empty() {
@@ -57,6 +58,20 @@ fn main() -> ExitCode {
     let verdict = if failed == 0 { "ok" } else { "FAILED" };
     println!("test result: {verdict}. {} passed; {failed} failed", cases.len() - failed);
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Of the arguments that other test programs know: what names of cases may contain, and what they mustn't.
+fn selection(arguments: &[String]) -> (Vec<&str>, Vec<&str>) {
+    let (mut filters, mut skipped) = (Vec::new(), Vec::new());
+    let mut arguments = arguments.iter().map(String::as_str);
+    while let Some(argument) = arguments.next() {
+        match argument {
+            "--skip" => skipped.extend(arguments.next()),
+            _ if argument.starts_with('-') => {}
+            _ => filters.push(argument),
+        }
+    }
+    (filters, skipped)
 }
 
 fn passes(realm: &Realm, (name, environment, _): &Case) -> bool {
