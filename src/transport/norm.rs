@@ -16,8 +16,11 @@ mod filter;
 
 pub use norm::{is_present, require};
 
-/// Senders that are listened to at the same time.
+/// Senders that are listened to at the same time, at most.
 const SENDERS: usize = 64;
+/// What the buffers of all senders may take together, in bytes, as long as there are at least [`FEW_SENDERS`].
+const ALL_BUFFERS: u64 = 160 << 20;
+const FEW_SENDERS: usize = 4;
 /// Streams that one sender has at the same time; libzmq's have one.
 const STREAMS: u16 = 1;
 /// How long a closed socket waits, after everything was sent, for receivers to say what they lack; nanoseconds.
@@ -108,9 +111,15 @@ fn begin(session: &mut Session, options: &Options, buffer: u32) -> Result<Vec<Ow
     Ok(sockets)
 }
 
-/// The buffers of a sender that are accepted, in bytes; a receiver takes twice as much memory for each.
+/// The buffer of a sender that is accepted, in bytes.
 fn accepted_buffer(own: u32) -> u32 {
-    own.saturating_mul(4).clamp(8 << 20, u32::MAX / 8)
+    own.saturating_mul(2).clamp(4 << 20, u32::MAX / 8)
+}
+
+/// How many senders are accepted. `libnorm` takes twice what a sender announces, and the receiver's own buffer, for each.
+fn accepted_senders(own: u32) -> usize {
+    let each = 2 * u64::from(accepted_buffer(own)) + u64::from(own);
+    usize::try_from(ALL_BUFFERS / each).unwrap_or(SENDERS).clamp(FEW_SENDERS, SENDERS)
 }
 
 /// `ZMQ_TOS`, with the bits that say "ECN-capable" if congestion is told by marks (RFC 3168).
@@ -182,6 +191,7 @@ struct Norm {
     /// The library's sockets, and what was said when the filter was made.
     sockets: Vec<OwnedFd>,
     max_buffer: u32,
+    max_senders: usize,
     /// Only those senders come through that are known.
     closed: bool,
     streams: HashMap<u64, Stream>,
@@ -204,6 +214,7 @@ impl Norm {
             session,
             sockets,
             max_buffer: accepted_buffer(buffer),
+            max_senders: accepted_senders(buffer),
             closed: false,
             streams: HashMap::new(),
             readable: VecDeque::new(),
@@ -242,7 +253,7 @@ impl Norm {
 
     fn admit_sender(&mut self) {
         let Some((id, _)) = self.session.sender() else { return };
-        if self.senders.len() < SENDERS || self.senders.contains(&id) {
+        if self.senders.len() < self.max_senders || self.senders.contains(&id) {
             self.senders.insert(id);
         } else {
             self.forget_sender();
@@ -252,7 +263,7 @@ impl Norm {
 
     /// As long as there are as many senders as may be, the kernel drops what others send.
     fn let_in(&mut self) {
-        let close = self.senders.len() >= SENDERS;
+        let close = self.senders.len() >= self.max_senders;
         if close == std::mem::replace(&mut self.closed, close) {
             return;
         }
@@ -261,6 +272,10 @@ impl Norm {
         for socket in &self.sockets {
             // If there is no memory for it, the one before stays.
             let _ = filter.attach(socket);
+            if close {
+                // What waits came by the filter before. Who is known repeats what is asked for.
+                packet_filter::empty(socket);
+            }
         }
     }
 
