@@ -28,7 +28,7 @@ const RECORDED_FEATURES: Features = Features {
     socks: true,
     wss: true,
     norm: || true,
-    vmci: false,
+    vmci: true,
 };
 
 const ZMQ_POLLOUT: i32 = 2;
