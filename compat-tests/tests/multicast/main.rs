@@ -47,6 +47,8 @@ struct Scenario {
     /// Of a thousand packets, so many are lost.
     lost: u32,
     load: &'static str,
+    /// How often it is looked at, at most. What went wrong and well the next time is called flaky.
+    looks: usize,
 }
 
 fn main() -> ExitCode {
@@ -83,17 +85,11 @@ fn drive(args: &[String]) -> Result<bool, String> {
             continue;
         }
         count += 1;
-        let mut outcome = Ok(());
-        let run = std::panic::AssertUnwindSafe(|| {
-            relay::over_a_lossy_cable(&scenario.name, scenario.lost, |here, there, relay| {
-                outcome = scenario.run(here, there).and_then(|()| match relay.dropped() {
-                    0 if scenario.lost > 0 => Err("no packet was lost on the way".to_owned()),
-                    _ => Ok(()),
-                });
-            });
-        });
-        if std::panic::catch_unwind(run).is_err() {
-            outcome = Err("a panic".to_owned());
+        let mut outcome = scenario.over_its_cable();
+        for _ in 1..scenario.looks {
+            let Err(why) = &outcome else { break };
+            println!("FLAKY {}: {why}", scenario.name);
+            outcome = scenario.over_its_cable();
         }
         match outcome {
             Ok(()) => println!("{}: ok", scenario.name),
@@ -115,7 +111,7 @@ fn scenarios() -> Result<Vec<Scenario>, String> {
             for libraries in [[ours.clone(), debian.clone()], [debian.clone(), ours.clone()]] {
                 let [publisher, subscriber] = [libraries[0].name, libraries[1].name];
                 let name = format!("{scheme}-{types}-{publisher}-to-{subscriber}");
-                all.push(Scenario { name, scheme, kinds, libraries, lost: LOST, load: "pgm" });
+                all.push(Scenario { name, scheme, kinds, libraries, lost: LOST, load: "pgm", looks: 1 });
             }
         }
     }
@@ -124,7 +120,9 @@ fn scenarios() -> Result<Vec<Scenario>, String> {
             let [publisher, subscriber] = libraries.map(|library| library.name);
             let name = format!("norm-{cable}-{publisher}-to-{subscriber}");
             let libraries = libraries.map(Library::clone);
-            all.push(Scenario { name, scheme: "norm", kinds: [PUB, SUB], libraries, lost, load });
+            // Over such a cable a publisher of Debian's pauses for long now and then: in one of five runs nothing came for 20 s, one took a minute.
+            let looks = if lost > 0 && publisher == debian.name { 3 } else { 1 };
+            all.push(Scenario { name, scheme: "norm", kinds: [PUB, SUB], libraries, lost, load, looks });
         }
     }
     Ok(all)
@@ -168,6 +166,23 @@ fn debian() -> Result<Library, String> {
 }
 
 impl Scenario {
+    /// Runs it once, in two namespaces of its own.
+    fn over_its_cable(&self) -> Result<(), String> {
+        let mut outcome = Ok(());
+        let run = std::panic::AssertUnwindSafe(|| {
+            relay::over_a_lossy_cable(&self.name, self.lost, |here, there, relay| {
+                outcome = self.run(here, there).and_then(|()| match relay.dropped() {
+                    0 if self.lost > 0 => Err("no packet was lost on the way".to_owned()),
+                    _ => Ok(()),
+                });
+            });
+        });
+        if std::panic::catch_unwind(run).is_err() {
+            outcome = Err("a panic".to_owned());
+        }
+        outcome
+    }
+
     fn run(&self, here: &Namespace, there: &Namespace) -> Result<(), String> {
         let endpoint = |node: u32, interface: &str| match self.scheme {
             "norm" => format!("norm://{node},{interface};239.77.9.1:5900"),
